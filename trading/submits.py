@@ -1,0 +1,119 @@
+"""What the answer to a POST proves: the one table that may decide a retry."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from trading.types import ZERO, OrderHash, OrderState, OrderType, Shares
+
+NONE = Shares(ZERO)
+
+
+class SubmitKind(StrEnum):
+    """The classes of an answer to a POST."""
+
+    ACCEPTED = "ACCEPTED"
+    KNOWN_TO_VENUE = "KNOWN_TO_VENUE"
+    REJECTED = "REJECTED"
+    NOT_NOW = "NOT_NOW"
+    UNKNOWN = "UNKNOWN"
+    FAULT = "FAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAnswer:
+    """The raw answer to a POST. `http_status` None: no answer came (time-out, reset, bad JSON).
+
+    `size_matched` is the shares matched at once, as the answer's amounts say.
+    """
+
+    http_status: int | None
+    order_id: str = ""
+    status: str = ""
+    error: str = ""
+    size_matched: Shares = NONE
+    retry_after_s: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOutcome:
+    """A classified answer: what it proves, in the venue's own words."""
+
+    kind: SubmitKind
+    state: OrderState | None
+    text: str
+    size_matched: Shares = NONE
+    retry_after_s: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What was sent: the hash we computed, the order's terms, and what earlier copies told."""
+
+    order_hash: OrderHash
+    order_type: OrderType
+    size: Shares
+    had_unknown: bool
+
+
+_NOT_NOW = frozenset({425, 429, 503})
+_FINAL = frozenset({400, 401, 403, 404})
+_KILLED = ("no orders found to match", "couldn't be fully filled")
+_SAFE_TO_RESUBMIT = "order timed out"
+
+
+def classify_submit(answer: SubmitAnswer, sent: Submission) -> SubmitOutcome:
+    """Classify an answer; everything that proves nothing is UNKNOWN, never a failure.
+
+    Sources: the venue's error-code page and matching-engine page (docs/venue.md, "Answers").
+    """
+    text = answer.error or answer.status or f"HTTP {answer.http_status}"
+    if answer.order_id and answer.order_id.lower() != sent.order_hash:
+        wrong = f"expected order id {sent.order_hash}, received {answer.order_id}"
+        return SubmitOutcome(SubmitKind.FAULT, None, wrong)
+    if answer.http_status == 200:
+        return _classify_success(answer, sent, text)
+    if answer.http_status == 400 and "Duplicated" in answer.error:
+        return SubmitOutcome(SubmitKind.KNOWN_TO_VENUE, None, text)
+    if answer.http_status in _NOT_NOW or answer.error == _SAFE_TO_RESUBMIT:
+        return SubmitOutcome(SubmitKind.NOT_NOW, None, text, retry_after_s=answer.retry_after_s)
+    if answer.http_status in _FINAL and not sent.had_unknown:
+        return _classify_rejection(answer, text)
+    return SubmitOutcome(SubmitKind.UNKNOWN, None, text)
+
+
+def _classify_success(answer: SubmitAnswer, sent: Submission, text: str) -> SubmitOutcome:
+    if not answer.order_id:
+        return _classify_leg_error(answer, sent, text)
+    state = _state_of(answer, sent)
+    if answer.error or state is None:
+        return SubmitOutcome(SubmitKind.KNOWN_TO_VENUE, None, text)
+    return SubmitOutcome(SubmitKind.ACCEPTED, state, text, answer.size_matched)
+
+
+def _classify_leg_error(answer: SubmitAnswer, sent: Submission, text: str) -> SubmitOutcome:
+    """A leg refused in post-only mode comes as 200 with an error and without an id."""
+    if "post-only" in answer.error and not sent.had_unknown:
+        return SubmitOutcome(SubmitKind.NOT_NOW, None, text, retry_after_s=answer.retry_after_s)
+    return SubmitOutcome(SubmitKind.UNKNOWN, None, text)
+
+
+def _state_of(answer: SubmitAnswer, sent: Submission) -> OrderState | None:
+    match answer.status.lower():
+        case "live" | "unmatched":
+            return OrderState.LIVE
+        case "delayed":
+            return OrderState.DELAYED
+        case "matched" if answer.size_matched >= sent.size:
+            return OrderState.MATCHED
+        case "matched" if answer.size_matched > 0:
+            return OrderState.PARTIAL if sent.order_type.rests else OrderState.CANCELLED
+        case _:
+            return None
+
+
+def _classify_rejection(answer: SubmitAnswer, text: str) -> SubmitOutcome:
+    """A killed FAK or FOK was booked and died; any other refusal never was an order."""
+    killed = any(words in answer.error for words in _KILLED)
+    state = OrderState.CANCELLED if killed else OrderState.REJECTED
+    return SubmitOutcome(SubmitKind.REJECTED, state, text)
