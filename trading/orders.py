@@ -30,7 +30,6 @@ from trading.types import (
     Wallet,
 )
 
-NONE = Shares(ZERO)
 SIZE_TOLERANCE = Decimal("0.01")
 """Shares by which a match may pass the order's size before it is a fault (venue rounding)."""
 ACCEPTED_SHARE = Decimal("0.80")
@@ -141,7 +140,7 @@ class OrderProgress:
     order_hash: OrderHash
     size: Shares
     state: OrderState = OrderState.PREPARED
-    size_matched: Shares = NONE
+    size_matched: Shares = Shares(ZERO)
     trades: Mapping[str, VenueTrade] = field(default_factory=dict)
     had_unknown: bool = False  # an attempt to send it ended without an answer
     adopted: bool = False  # booked after we had given it up: adopted, and a person is told

@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from trading.types import ZERO, OrderHash, OrderState, OrderType, Shares
 
-NONE = Shares(ZERO)
-
 
 class SubmitKind(StrEnum):
     """The classes of an answer to a POST."""
@@ -31,7 +29,7 @@ class SubmitAnswer:
     order_id: str = ""
     status: str = ""
     error: str = ""
-    size_matched: Shares = NONE
+    size_matched: Shares = Shares(ZERO)
     retry_after_s: Decimal | None = None
 
 
@@ -42,7 +40,7 @@ class SubmitOutcome:
     kind: SubmitKind
     state: OrderState | None
     text: str
-    size_matched: Shares = NONE
+    size_matched: Shares = Shares(ZERO)
     retry_after_s: Decimal | None = None
 
 

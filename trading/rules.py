@@ -1,0 +1,117 @@
+"""Every number the product obeys, in one place; a profile is a copy with some replaced."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from trading.types import OrderType, Price, Shares, SizingMode, Usd
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRules:
+    """What a signal must pass before it is sized."""
+
+    quality_min: Decimal = Decimal("0.5")
+    whale_notional_min: Usd = Usd(Decimal(1000))
+    price_min: Price = Price(Decimal("0.05"))
+    price_max: Price = Price(Decimal("0.95"))
+    ends_in_min: timedelta = timedelta(hours=1)
+    ends_in_max: timedelta = timedelta(days=90)
+    liquidity_min: Usd = Usd(Decimal(10_000))
+    spread_max: Price = Price(Decimal("0.03"))
+    depth_band: Decimal = Decimal("0.02")  # of the best price
+    signal_age_max: timedelta = timedelta(seconds=5)
+    book_age_max: timedelta = timedelta(seconds=2)
+    price_move_max: Decimal = Decimal("0.02")  # against us, of the whale's price
+
+
+@dataclass(frozen=True, slots=True)
+class SizingRules:
+    """How much to copy. Fractions are of the bankroll (cash plus bid value, or `bankroll_max`)."""
+
+    mode: SizingMode = SizingMode.KELLY
+    fixed_notional: Usd = Usd(Decimal(100))
+    percent: Decimal = Decimal("0.02")
+    proportional_share: Decimal = Decimal("0.05")  # of the whale's own notional
+    kelly_multiplier: Decimal = Decimal("0.5")
+    win_rate_weight: Decimal = Decimal("0.7")
+    fraction_max: Decimal = Decimal("0.08")
+    fraction_min: Decimal = Decimal("0.01")
+    bankroll_max: Usd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlippageRules:
+    """Slippage is (VWAP - mid) / mid, positive when it costs us."""
+
+    estimate_buffer: Decimal = Decimal("0.20")  # on the estimate
+    limit_max: Decimal = Decimal("0.02")  # of a resting limit order
+    marketable_max: Decimal = Decimal("0.05")
+    cap_over_whale: Decimal = Decimal("0.02")
+    cap_ticks_over_best: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRules:
+    """Caps on the worst case still possible: settled + pending + still possible."""
+
+    position_max: Usd = Usd(Decimal(1000))
+    market_max: Usd = Usd(Decimal(5000))
+    whale_max: Usd = Usd(Decimal(10_000))
+    wallet_max: Usd = Usd(Decimal(35_000))
+    market_share_max: Decimal = Decimal("0.20")  # of the portfolio
+    daily_loss_max: Usd = Usd(Decimal(500))
+    drawdown_halve: Decimal = Decimal("0.10")
+    losses_in_row_max: int = 5
+    pause: timedelta = timedelta(hours=1)
+    open_orders_max: int = 20
+    orders_per_min_max: int = 30
+    orders_per_min_token_max: int = 6
+    notional_per_min_max: Usd = Usd(Decimal(5000))
+    repeats_max: int = 3  # same token and side within `repeats_window`; 0 switches it off
+    repeats_window: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRules:
+    """How an order lives."""
+
+    entry_order_type: OrderType = OrderType.FAK
+    entry_expires_after: timedelta = timedelta(seconds=5)  # first POST, from the commit
+    traded_expires_after: timedelta = timedelta(seconds=10)  # first POST, from the whale's fill
+    retry_until: timedelta = timedelta(seconds=12)  # same bytes, from the commit
+    fill_timeout: timedelta = timedelta(seconds=30)
+    remainder_until: timedelta = timedelta(seconds=90)  # from the commit
+    attempts_max: int = 3  # one and two remainders
+    quarantine: timedelta = timedelta(seconds=45)  # from the POST deadline
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRules:
+    """When a position is left; shares of the entry price."""
+
+    stop_loss: Decimal = Decimal("0.15")
+    take_profit: Decimal = Decimal("0.30")
+    trailing_arms_at: Decimal = Decimal("0.10")
+    trailing_distance: Decimal = Decimal("0.05")
+    reads_apart: timedelta = timedelta(seconds=1)
+    book_age_max: timedelta = timedelta(seconds=5)
+    depth_share: Decimal = Decimal("0.5")  # of the position, within `depth_ticks` of the best bid
+    depth_ticks: int = 5
+    ladder: tuple[Decimal, ...] = (Decimal(0), Decimal("0.05"), Decimal("0.15"))
+    ladder_ticks: int = 2
+    floor: Price = Price(Decimal("0.01"))
+    dust: Shares = Shares(Decimal("0.01"))
+    mark_every: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules together."""
+
+    filters: FilterRules = field(default_factory=FilterRules)
+    sizing: SizingRules = field(default_factory=SizingRules)
+    slippage: SlippageRules = field(default_factory=SlippageRules)
+    risk: RiskRules = field(default_factory=RiskRules)
+    orders: OrderRules = field(default_factory=OrderRules)
+    exits: ExitRules = field(default_factory=ExitRules)
