@@ -224,7 +224,7 @@ class OrderStore(Protocol):
         """Return an intent by its id."""
 
     async def begin_sending(self, order_hash: OrderHash, epoch: int, now: datetime) -> bool:
-        """Move PREPARED or UNKNOWN to SENDING under the lease's epoch; False when it may not be sent.
+        """Move PREPARED or UNKNOWN to SENDING; False when the order may not be sent (any more).
 
         Raises FencedError when the epoch is not the wallet's newest.
         """
@@ -238,7 +238,7 @@ class OrderStore(Protocol):
         """Return what is known of an order."""
 
     async def apply_order(self, order_hash: OrderHash, now: datetime) -> PositionRecord:
-        """Bring position, trade, ledger and event in line with the order's fills, in one transaction.
+        """Bring position, ledger and event in line with the order's fills, in one transaction.
 
         Recomputed from all fills of the position, so that it is idempotent and follows reversals.
         When the order is done, its reservation is released in the same transaction and its
@@ -268,7 +268,7 @@ class PositionStore(Protocol):
         """Store a position's exit levels."""
 
     async def save_marks(self, marks: Sequence[Mark]) -> None:
-        """Store marks for all open positions of the tokens, in one batch; older marks are ignored."""
+        """Store marks for all open positions of the tokens in one batch; older ones are ignored."""
 
     async def begin_exit(self, position_id: PositionId, reason: ExitReason, now: datetime) -> int:
         """Move OPEN to EXITING with a new exit epoch, or return the epoch already running."""
