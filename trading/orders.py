@@ -251,6 +251,8 @@ def fold(progress: OrderProgress, evidence: Evidence) -> OrderProgress:
         case SubmitOutcome():
             return _fold_submit(progress, evidence)
         case Ruling():
+            unsure = progress.had_unknown or evidence.state is OrderState.UNKNOWN
+            progress = replace(progress, had_unknown=unsure)
             return _move(progress, evidence.state, evidence.text)
 
 
