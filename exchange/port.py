@@ -166,6 +166,9 @@ class MarketData(Protocol):
     async def fetch_market(self, token_id: TokenId) -> Market | None:
         """Return the market of a token, or None when the venue knows none."""
 
+    async def fetch_price_history(self, token_id: TokenId) -> Sequence[Price]:
+        """Return a token's mid-prices of the last hour by the minute, oldest first."""
+
     async def fetch_clock(self) -> datetime:
         """Return the venue's time."""
 

@@ -1,0 +1,158 @@
+"""What workflows and activities hand each other: ids and verdicts, no books and no secrets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trading.types import (
+    ExitReason,
+    OrderHash,
+    OrderState,
+    PositionId,
+    PositionState,
+    Price,
+    Reason,
+    Shares,
+    Side,
+    SignalId,
+    SignalState,
+    Usd,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Whether a signal is copied; `summary` is one line for the Temporal UI."""
+
+    signal_id: SignalId
+    side: Side
+    summary: str
+    reason: Reason | None = None
+    ended_as: SignalState = SignalState.FILTERED  # the signal's end when `reason` is set
+    size: Shares | None = None
+    limit_price: Price | None = None
+    exit_share: Decimal | None = None
+    position_id: PositionId | None = None
+    give_up_at: datetime | None = None  # for remainders
+
+    @property
+    def is_copied(self) -> bool:
+        """Tell whether the signal is to be traded."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a trade: number from 1, what is left to trade, never above the price cap.
+
+    An entry names its signal, an exit its position and exit epoch.
+    """
+
+    number: int
+    side: Side
+    size: Shares
+    limit_price: Price | None
+    signal_id: SignalId | None = None
+    position_id: PositionId | None = None
+    exit_epoch: int = 0
+    exit_reason: ExitReason | None = None
+
+    @property
+    def key(self) -> str:
+        """Return the intent's id; the same attempt always has the same one."""
+        if self.exit_epoch:
+            return f"{self.position_id}#exit-{self.exit_epoch}-{self.number}"
+        return f"{self.signal_id}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the book would give now; `slippage` is (VWAP - mid) / mid with its buffer."""
+
+    slippage: Decimal
+    vwap: Price | None
+    limit_price: Price
+    mid: Price
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A committed intent's order, or why there is none."""
+
+    order_hash: OrderHash | None
+    size: Shares
+    price: Price
+    reason: Reason | None = None
+    ended_as: SignalState = SignalState.RISK_REJECTED
+
+
+@dataclass(frozen=True, slots=True)
+class FillReport:
+    """An order at rest: what was matched, confirmed, and whether the rest is worth a new try."""
+
+    order_hash: OrderHash
+    state: OrderState
+    size: Shares
+    matched: Shares
+    confirmed: Shares
+    is_done: bool
+    is_accepted: bool
+    position_id: PositionId
+    summary: str
+
+    @property
+    def leaves(self) -> Shares:
+        """Return size minus what was matched."""
+        return Shares(max(self.size - self.matched, Decimal(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class TradeEnd:
+    """How a signal ended."""
+
+    signal_id: SignalId
+    state: SignalState
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRequest:
+    """Somebody wants (a share of) a position sold; `who` and `why` are kept as an event."""
+
+    reason: ExitReason
+    share: Decimal = Decimal(1)
+    signal_id: SignalId | None = None
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionReview:
+    """A position as it stands, and what is to be done with it."""
+
+    position_id: PositionId
+    state: PositionState
+    size: Shares
+    settled_size: Shares
+    exit_epoch: int
+    pnl: Usd
+    summary: str
+    exit_reason: ExitReason | None = None
+    is_resolved: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing is held any more."""
+        return self.state.is_over
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """New exit levels; None leaves a level alone, zero drops it."""
+
+    who: str
+    why: str
+    stop_loss_price: Price | None = None
+    take_profit_price: Price | None = None
+    trailing_stop_price: Price | None = None
