@@ -22,9 +22,7 @@ class Quote:
 class MarketDesk:
     """Looks up markets and books; remembers a market's fixed facts in the records."""
 
-    def __init__(
-        self, venue: MarketData, facts: FactStore, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, venue: MarketData, facts: FactStore, clock: Callable[[], datetime]) -> None:
         self._venue = venue
         self._facts = facts
         self._clock = clock

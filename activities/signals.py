@@ -18,6 +18,7 @@ from trading.types import (
     Market,
     OrderHash,
     OrderState,
+    Price,
     Reason,
     Refusal,
     Shares,
@@ -28,12 +29,17 @@ from trading.types import (
 )
 
 ASSESS = "assess_signal"
+COPIED = "COPIED"
 _ENDS = {
     OrderState.REJECTED: SignalState.VENUE_REJECTED,
     OrderState.EXPIRED: SignalState.EXPIRED,
     OrderState.VOID: SignalState.UNFILLED,
 }
-_REJECTED_BY_RISK = frozenset({Reason.ENTRIES_HALTED, Reason.POSITION_CLOSING})
+_ENDED_BY = {
+    Reason.ENTRIES_HALTED: SignalState.RISK_REJECTED,
+    Reason.POSITION_CLOSING: SignalState.RISK_REJECTED,
+    Reason.SIGNAL_TOO_OLD: SignalState.EXPIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +63,15 @@ class SignalActivities:
 
     @activity.defn
     async def assess_signal(self, signal_id: SignalId) -> Assessment:
-        """Decide whether and how much to copy; a repeat returns the stored verdict's meaning."""
+        """Decide whether and how much to copy; a repeat reads the verdict that was stored first."""
         stored = await self._ports.signals.load_signal(signal_id)
         assert stored is not None, f"expected signal {signal_id} in the database"
-        signal = stored.signal
-        market = await self._ports.markets.find(signal.token_id)
-        if market is None:
-            refusal = Refusal(Reason.MARKET_UNKNOWN, {"token_id": signal.token_id})
-            await self._store(signal_id, _refused(signal, refusal))
-            return _no(signal, None, Reason.MARKET_UNKNOWN)
-        too_old = self._too_old(stored)
-        if too_old is not None:
-            await self._store(signal_id, _refused(signal, too_old))
-            return _no(signal, market, too_old.reason, SignalState.EXPIRED)
-        decision = decide(await self._facts(signal, market), self._rules)
-        await self._store(signal_id, _verdict(decision))
-        return await self._assessment(stored, market, decision)
+        market = await self._ports.markets.find(stored.signal.token_id)
+        if await self._ports.signals.load_decision(signal_id, ASSESS) is None:
+            verdict = await self._judge(stored, market)
+            await self._ports.signals.save_decision(signal_id, ASSESS, verdict, self._clock())
+        verdict = await self._ports.signals.load_decision(signal_id, ASSESS) or {}
+        return await self._read(stored, market, verdict)
 
     @activity.defn
     async def refuse_signal(
@@ -98,6 +97,37 @@ class SignalActivities:
         state = _end_of(confirmed, failed, wanted, last)
         ended = await self._ports.signals.finish_signal(signal_id, state, None, self._clock())
         return TradeEnd(signal_id, ended, f"{ended}: {confirmed} of {wanted} shares")
+
+    async def _judge(self, stored: StoredSignal, market: Market | None) -> Mapping[str, str]:
+        signal = stored.signal
+        if market is None:
+            return _refused(Refusal(Reason.MARKET_UNKNOWN, {"token_id": signal.token_id}))
+        too_old = self._too_old(stored)
+        if too_old is not None:
+            return _refused(too_old)
+        return _verdict(decide(await self._facts(signal, market), self._rules))
+
+    async def _read(
+        self, stored: StoredSignal, market: Market | None, verdict: Mapping[str, str]
+    ) -> Assessment:
+        signal = stored.signal
+        if verdict["verdict"] != COPIED:
+            return _no(signal, market, Reason(verdict["verdict"]))
+        size, price = verdict.get("size"), verdict.get("limit_price")
+        share = verdict.get("exit_share")
+        position = None
+        if signal.side is Side.SELL:
+            position = await self._ports.positions.find_open(signal.wallet, signal.token_id)
+        return Assessment(
+            signal_id=signal.signal_id,
+            side=signal.side,
+            summary=describe(signal, market, size, price),
+            size=Shares(Decimal(size)) if size is not None else None,
+            limit_price=Price(Decimal(price)) if price is not None else None,
+            exit_share=Decimal(share) if share is not None else None,
+            position_id=position.position_id if position is not None else None,
+            give_up_at=stored.committed_at + self._rules.orders.remainder_until,
+        )
 
     async def _facts(self, signal: WhaleSignal, market: Market) -> Facts:
         ports = self._ports
@@ -137,66 +167,50 @@ class SignalActivities:
         numbers = {"deadline": deadline.isoformat(), "now": now.isoformat()}
         return Refusal(Reason.SIGNAL_TOO_OLD, numbers)
 
-    async def _store(self, signal_id: SignalId, verdict: Mapping[str, str]) -> None:
-        await self._ports.signals.save_decision(signal_id, ASSESS, verdict, self._clock())
 
-    async def _assessment(
-        self, stored: StoredSignal, market: Market, decision: Decision
-    ) -> Assessment:
-        signal = stored.signal
-        if decision.refusal is not None:
-            return _no(signal, market, decision.refusal.reason)
-        position = None
-        if signal.side is Side.SELL:
-            position = await self._ports.positions.find_open(signal.wallet, signal.token_id)
-        return Assessment(
-            signal_id=signal.signal_id,
-            side=signal.side,
-            summary=describe(signal, market, decision),
-            size=decision.size,
-            limit_price=decision.limit_price,
-            exit_share=decision.exit_share,
-            position_id=position.position_id if position is not None else None,
-            give_up_at=stored.committed_at + self._rules.orders.remainder_until,
-        )
-
-
-def describe(signal: WhaleSignal, market: Market | None, decision: Decision | None = None) -> str:
-    """Return one line a person understands: BUY 120 Up @ <= 0.44 'Will ...' after 0xabc..."""
+def describe(
+    signal: WhaleSignal, market: Market | None, size: str | None = None, price: str | None = None
+) -> str:
+    """Return one line a person understands: BUY 120 Up @ ≤0.44 'Will ...' after 0xabc..."""
     outcome = market.outcome_of(signal.token_id) if market is not None else signal.token_id[:8]
     question = market.question if market is not None else "unknown market"
     whale = f"{signal.wallet[:6]}…{signal.wallet[-4:]}"
-    if decision is None or decision.size is None or decision.limit_price is None:
-        return f"{signal.side} {outcome} @ {signal.price} '{question}' after {whale}"
+    if size is None or price is None:
+        return f"{signal.side} {outcome} @ {signal.price:.4f} '{question}' after {whale}"
     bound = "≤" if signal.side is Side.BUY else "≥"
-    terms = f"{decision.size} {outcome} @ {bound}{decision.limit_price}"
-    return f"{signal.side} {terms} '{question}' after {whale}"
+    return f"{signal.side} {size} {outcome} @ {bound}{price} '{question}' after {whale}"
 
 
 def _verdict(decision: Decision) -> dict[str, str]:
-    reason = decision.refusal.reason.value if decision.refusal is not None else "COPIED"
-    refused = dict(decision.refusal.numbers) if decision.refusal is not None else {}
-    return {"verdict": reason, "significance": decision.significance, **decision.numbers, **refused}
+    """Return a decision as text by name; size, limit price and exit share are read back later."""
+    if decision.refusal is not None:
+        return {**decision.numbers, **_refused(decision.refusal)}
+    made = {
+        "size": decision.size,
+        "notional": decision.notional,
+        "limit_price": decision.limit_price,
+        "exit_share": decision.exit_share,
+    }
+    kept = {name: str(figure) for name, figure in made.items() if figure is not None}
+    return {
+        **decision.numbers,
+        **kept,
+        "significance": decision.significance.value,
+        "verdict": COPIED,
+    }
 
 
-def _refused(signal: WhaleSignal, refusal: Refusal) -> dict[str, str]:
-    return {"verdict": refusal.reason.value, "side": signal.side, **refusal.numbers}
+def _refused(refusal: Refusal) -> dict[str, str]:
+    return {**refusal.numbers, "verdict": refusal.reason.value}
 
 
-def _no(
-    signal: WhaleSignal,
-    market: Market | None,
-    reason: Reason,
-    state: SignalState = SignalState.FILTERED,
-) -> Assessment:
-    ended = SignalState.RISK_REJECTED if reason in _REJECTED_BY_RISK else state
+def _no(signal: WhaleSignal, market: Market | None, reason: Reason) -> Assessment:
     summary = f"{describe(signal, market)}: {reason}"
+    ended = _ENDED_BY.get(reason, SignalState.FILTERED)
     return Assessment(signal.signal_id, signal.side, summary, reason, ended)
 
 
-def _end_of(
-    confirmed: Decimal, failed: Decimal, wanted: Shares, last: OrderState
-) -> SignalState:
+def _end_of(confirmed: Decimal, failed: Decimal, wanted: Shares, last: OrderState) -> SignalState:
     if confirmed >= wanted * Decimal("0.80"):
         return SignalState.FILLED
     if confirmed > 0:

@@ -337,3 +337,11 @@ class PriceCache(Protocol):
 
     async def get_mark(self, token_id: TokenId) -> Mark | None:
         """Return a token's mark, or None when it is older than a second or gone."""
+
+
+class Lease(Protocol):
+    """Our hold on the wallet; its epoch fences stacks that lost it."""
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch we hold, 0 when we hold none."""

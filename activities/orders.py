@@ -1,0 +1,189 @@
+"""Place one committed order and follow its hash until the venue and the chain have spoken."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.evidence import Detective
+from activities.records import FillReport
+from exchange.port import OrderGateway
+from storage.port import Bell, Lease, OrderStore
+from trading.orders import Intent, OrderProgress, Ruling
+from trading.rules import OrderRules
+from trading.submits import SubmitKind, SubmitOutcome, Submission, classify_submit
+from trading.types import OrderHash, OrderState
+
+NOT_NOW = "NotNow"
+OUTCOME_UNKNOWN = "OutcomeUnknown"
+LISTEN = timedelta(milliseconds=500)
+LOOK_EVERY = timedelta(seconds=2)
+CANCEL_EVERY = timedelta(seconds=2)
+EXPLAIN_FOR = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPorts:
+    """What the order activities look at and act on."""
+
+    gateway: OrderGateway
+    orders: OrderStore
+    detective: Detective
+    bell: Bell
+    lease: Lease
+
+
+class OrderActivities:
+    """Steps of one order. Each is keyed by the order's hash and may be repeated at any time."""
+
+    def __init__(self, ports: OrderPorts, rules: OrderRules, clock: Callable[[], datetime]) -> None:
+        self._ports = ports
+        self._rules = rules
+        self._clock = clock
+
+    @activity.defn
+    async def place_order(self, order_hash: OrderHash) -> FillReport:
+        """POST the committed bytes; raise for a retry of the same bytes while that may help.
+
+        A repeat after an unknown outcome looks the hash up first. When the time for sending is
+        over, an order that was never sent is EXPIRED and one that may have been stays UNKNOWN.
+        """
+        intent = await self._intent(order_hash)
+        progress = await self._before_sending(intent)
+        if progress.state not in (OrderState.PREPARED, OrderState.UNKNOWN):
+            return await self._report(intent, progress)
+        now = self._clock()
+        if not await self._ports.orders.begin_sending(order_hash, self._ports.lease.epoch, now):
+            return await self._report(intent, await self._too_late(progress))
+        answer = await self._ports.gateway.post_order(intent)
+        sent = Submission(
+            order_hash, intent.order_type, intent.order.size, had_unknown=progress.had_unknown
+        )
+        outcome = classify_submit(answer, sent)
+        progress = await self._ports.orders.fold(order_hash, [outcome], self._clock())
+        self._raise_for_retry(intent, outcome)
+        return await self._report(intent, progress)
+
+    @activity.defn
+    async def await_fill(self, order_hash: OrderHash) -> FillReport:
+        """Wait until the venue is through with the order; after 30 s cancel it until it is dead."""
+        intent = await self._intent(order_hash)
+        cancel_at = intent.created_at + self._rules.fill_timeout
+        watch = _Watch(self._clock())
+        while True:
+            progress = await self._progress(order_hash)
+            if progress.state.is_terminal and self._is_explained(progress, watch):
+                return await self._report(intent, progress)
+            activity.heartbeat(progress.state)
+            if self._clock() >= cancel_at and not progress.state.is_terminal:
+                await self._cancel(order_hash, watch)
+            await self._listen(intent, progress, watch)
+
+    @activity.defn
+    async def await_settlement(self, order_hash: OrderHash) -> FillReport:
+        """Wait until every trade of the order is CONFIRMED or FAILED."""
+        intent = await self._intent(order_hash)
+        watch = _Watch(self._clock())
+        while True:
+            progress = await self._progress(order_hash)
+            if progress.is_done:
+                return await self._report(intent, progress)
+            activity.heartbeat(progress.state)
+            await self._listen(intent, progress, watch)
+
+    @activity.defn
+    async def record_fills(self, order_hash: OrderHash) -> FillReport:
+        """Bring position, ledger and reservation in line with what is known of the order."""
+        intent = await self._intent(order_hash)
+        await self._ports.orders.apply_order(order_hash, self._clock())
+        return await self._report(intent, await self._progress(order_hash))
+
+    async def _before_sending(self, intent: Intent) -> OrderProgress:
+        """Return the order's state; a sender that died mid-way makes it unknown and looked up."""
+        order_hash = intent.order.order_hash
+        progress = await self._progress(order_hash)
+        if progress.state is OrderState.SENDING:
+            ruling = Ruling(OrderState.UNKNOWN, "the sender ended without an answer")
+            progress = await self._ports.orders.fold(order_hash, [ruling], self._clock())
+        if progress.state is OrderState.UNKNOWN:
+            progress = await self._ports.detective.look(intent)
+        return progress
+
+    async def _too_late(self, progress: OrderProgress) -> OrderProgress:
+        if progress.state is not OrderState.PREPARED:
+            return progress
+        ruling = Ruling(OrderState.EXPIRED, "too late to be sent")
+        return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
+
+    def _raise_for_retry(self, intent: Intent, outcome: SubmitOutcome) -> None:
+        retried = (SubmitKind.NOT_NOW, SubmitKind.UNKNOWN)
+        retry_until = intent.created_at + self._rules.retry_until
+        if outcome.kind not in retried or self._clock() >= retry_until:
+            return
+        kind = NOT_NOW if outcome.kind is SubmitKind.NOT_NOW else OUTCOME_UNKNOWN
+        wait = outcome.retry_after_s
+        delay = timedelta(microseconds=int(wait * 1_000_000)) if wait is not None else None
+        raise ApplicationError(outcome.text, type=kind, next_retry_delay=delay)
+
+    async def _listen(self, intent: Intent, progress: OrderProgress, watch: "_Watch") -> None:
+        """Wait for news of the order; ask the venue when none came for a while."""
+        heard = await self._ports.bell.wait("orders", progress.order_hash, LISTEN)
+        if heard or not watch.is_due("look", self._clock(), LOOK_EVERY):
+            return
+        progress = await self._ports.detective.look(intent)
+        if progress.state is OrderState.UNKNOWN:
+            await self._ports.detective.rule_on_absence(intent)
+
+    async def _cancel(self, order_hash: OrderHash, watch: "_Watch") -> None:
+        if watch.is_due("cancel", self._clock(), CANCEL_EVERY):
+            report = await self._ports.gateway.cancel_orders([order_hash])
+            if order_hash in report.cancelled:
+                ruling = Ruling(OrderState.CANCELLED, "cancelled by us")
+                await self._ports.orders.fold(order_hash, [ruling], self._clock())
+
+    def _is_explained(self, progress: OrderProgress, watch: "_Watch") -> bool:
+        """Tell whether trades account for what the venue says it matched, or time is up."""
+        seen = sum((t.size for t in progress.trades.values()), Decimal(0))
+        return seen >= progress.size_matched or self._clock() >= watch.started_at + EXPLAIN_FOR
+
+    async def _intent(self, order_hash: OrderHash) -> Intent:
+        intent = await self._ports.orders.load_intent(order_hash)
+        assert intent is not None, f"expected a committed intent for order {order_hash}"
+        return intent
+
+    async def _progress(self, order_hash: OrderHash) -> OrderProgress:
+        progress = await self._ports.orders.load_progress(order_hash)
+        assert progress is not None, f"expected order {order_hash} in the database"
+        return progress
+
+    async def _report(self, intent: Intent, progress: OrderProgress) -> FillReport:
+        return FillReport(
+            order_hash=progress.order_hash,
+            state=progress.state,
+            size=progress.size,
+            matched=progress.matched,
+            confirmed=progress.confirmed,
+            is_done=progress.is_done,
+            is_accepted=progress.is_accepted,
+            position_id=intent.position_id,
+            summary=f"{progress.state}: {progress.matched} of {progress.size} shares",
+        )
+
+
+class _Watch:
+    """Remembers, within one waiting activity, when each thing was last done."""
+
+    def __init__(self, now: datetime) -> None:
+        self.started_at = now
+        self._done_at: dict[str, datetime] = {}
+
+    def is_due(self, what: str, now: datetime, every: timedelta) -> bool:
+        """Tell whether `what` was not done within `every`, and count it as done now."""
+        done_at = self._done_at.get(what)
+        if done_at is not None and now < done_at + every:
+            return False
+        self._done_at[what] = now
+        return True
