@@ -1,0 +1,3 @@
+"""Offers the real servers of `tests/servers.py` to every room's tests."""
+
+pytest_plugins = ["tests.servers"]
