@@ -1,0 +1,103 @@
+"""The venue's books laid open for audits and tests, under /_paper; production has no such thing."""
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from paper.model import OrderRecord, OrderRefusedError, Trade
+from paper.notation import decimal_text
+from paper.rest import Call, public
+from paper.wire import Json
+
+NO_FAULTS = "fault injection is not part of this venue yet"
+
+
+def add_audit_routes(app: web.Application) -> None:
+    """Add the audit routes; like everything here they are reachable from this machine only."""
+    app.router.add_get("/_paper/orders", public(list_orders))
+    app.router.add_get("/_paper/fills", public(list_fills))
+    app.router.add_get("/_paper/wallets", public(list_wallets))
+    app.router.add_post("/_paper/faults", public(refuse_faults))
+
+
+def list_orders(call: Call) -> Json:
+    """List every order ever accepted, oldest first."""
+    return [_order(record) for record in call.site.venue.orders()]
+
+
+def list_fills(call: Call) -> Json:
+    """List every fill of an order that a client posted, by trade, oldest first."""
+    return [row for trade in call.site.venue.trades() for row in _fills(trade)]
+
+
+def list_wallets(call: Call) -> Json:
+    """List every account of the ledger, made-up ones too; over all, each asset sums to zero."""
+    return [
+        {
+            "address": address,
+            "cash": decimal_text(cash),
+            "tokens": {token: decimal_text(size) for token, size in tokens.items()},
+        }
+        for address, (cash, tokens) in call.site.venue.wallets().items()
+    ]
+
+
+def refuse_faults(_call: Call) -> Json:
+    """Say that faults cannot be injected."""
+    raise OrderRefusedError(501, NO_FAULTS)
+
+
+def _order(record: OrderRecord) -> Json:
+    order = record.order
+    return {
+        "order_id": order.order_id,
+        "maker": order.maker,
+        "token_id": order.token_id,
+        "condition_id": record.condition_id,
+        "side": order.side.value,
+        "price": decimal_text(record.price),
+        "size": decimal_text(order.size),
+        "matched": decimal_text(record.matched),
+        "status": record.status.value,
+        "order_type": record.order_type.value,
+        "owner": record.owner,
+        "posts": record.posts,
+        "received_at": record.received_at,
+    }
+
+
+def _fills(trade: Trade) -> Iterator[Json]:
+    if trade.owner:
+        yield {
+            **_of_trade(trade),
+            "order_id": trade.taker_order_id,
+            "maker": trade.wallet,
+            "token_id": trade.token_id,
+            "side": trade.side.value,
+            "price": decimal_text(trade.price),
+            "size": decimal_text(trade.size),
+            "cost": decimal_text(trade.cost),
+            "fee": decimal_text(trade.fee),
+        }
+    for maker in trade.makers:
+        if maker.owner:
+            yield {
+                **_of_trade(trade),
+                "order_id": maker.order_id,
+                "maker": maker.wallet,
+                "token_id": maker.token_id,
+                "side": maker.side.value,
+                "price": decimal_text(maker.price),
+                "size": decimal_text(maker.size),
+                "cost": decimal_text(maker.size * maker.price // 1_000_000),
+                "fee": "0",
+            }
+
+
+def _of_trade(trade: Trade) -> dict[str, Json]:
+    return {
+        "trade_id": trade.trade_id,
+        "status": trade.status.value,
+        "at": trade.matched_at,
+        "transaction_hash": trade.transaction_hash,
+    }
