@@ -45,15 +45,19 @@ class Detective:
             pass  # what was seen counts, the rest is asked again at the next look
         return await self._orders.fold(order_hash, evidence, self._clock())
 
-    async def rule_on_absence(self, intent: Intent) -> OrderProgress:
-        """Declare an unknown order dead once nobody has seen it for the whole quarantine."""
-        order_hash = intent.order.order_hash
-        deadline = intent.created_at + self._rules.retry_until + self._rules.quarantine
-        if self._clock() < deadline or await self._is_on_chain(intent):
-            return await self._orders.fold(order_hash, [], self._clock())
+    async def rule_on_absence(self, intent: Intent, progress: OrderProgress) -> OrderProgress:
+        """Declare an unknown order dead, on proof or once nobody saw it for the quarantine."""
+        if self._clock() < intent.created_at + self._rules.retry_until:
+            return progress
+        if not progress.had_unknown:
+            ruling = Ruling(OrderState.REJECTED, f"the venue refused every copy: {progress.text}")
+            return await self._orders.fold(progress.order_hash, [ruling], self._clock())
+        quarantined_until = intent.created_at + self._rules.retry_until + self._rules.quarantine
+        if self._clock() < quarantined_until or await self._is_on_chain(intent):
+            return progress
         text = "seen by neither order, trades, user stream nor chain until the quarantine's end"
         ruling = Ruling(OrderState.VOID, text)
-        return await self._orders.fold(order_hash, [ruling], self._clock())
+        return await self._orders.fold(progress.order_hash, [ruling], self._clock())
 
     async def _is_on_chain(self, intent: Intent) -> bool:
         """Tell whether the chain knows the order; when it cannot be asked, it may."""

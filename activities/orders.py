@@ -1,6 +1,6 @@
 """Place one committed order and follow its hash until the venue and the chain have spoken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,12 +10,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities.evidence import Detective
 from activities.records import FillReport
-from exchange.port import OrderGateway
+from exchange.port import OrderGateway, UnavailableError
 from storage.port import Bell, Lease, OrderStore
 from trading.orders import Intent, OrderProgress, Ruling
 from trading.rules import OrderRules
-from trading.submits import SubmitKind, SubmitOutcome, Submission, classify_submit
-from trading.types import OrderHash, OrderState
+from trading.submits import Submission, SubmitKind, SubmitOutcome, classify_submit
+from trading.types import OrderHash, OrderState, SignalId
 
 NOT_NOW = "NotNow"
 OUTCOME_UNKNOWN = "OutcomeUnknown"
@@ -23,6 +23,7 @@ LISTEN = timedelta(milliseconds=500)
 LOOK_EVERY = timedelta(seconds=2)
 CANCEL_EVERY = timedelta(seconds=2)
 EXPLAIN_FOR = timedelta(seconds=2)
+_LEAVES_A_REST = frozenset({OrderState.CANCELLED, OrderState.VOID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class OrderActivities:
                 return await self._report(intent, progress)
             activity.heartbeat(progress.state)
             if self._clock() >= cancel_at and not progress.state.is_terminal:
-                await self._cancel(order_hash, watch)
+                await self._cancel(intent, watch)
             await self._listen(intent, progress, watch)
 
     @activity.defn
@@ -100,6 +101,17 @@ class OrderActivities:
         intent = await self._intent(order_hash)
         await self._ports.orders.apply_order(order_hash, self._clock())
         return await self._report(intent, await self._progress(order_hash))
+
+    @activity.defn
+    async def stop_orders(self, signal_id: SignalId) -> Sequence[OrderHash]:
+        """Stop every order of a signal: unsent ones expire, resting ones are asked to cancel."""
+        order_hashes = await self._ports.orders.orders_of_signal(signal_id)
+        for order_hash in order_hashes:
+            progress = await self._too_late(await self._progress(order_hash))
+            if not progress.state.is_terminal:
+                intent = await self._intent(order_hash)
+                await self._cancel(intent, _Watch(self._clock()))
+        return order_hashes
 
     async def _before_sending(self, intent: Intent) -> OrderProgress:
         """Return the order's state; a sender that died mid-way makes it unknown and looked up."""
@@ -135,14 +147,21 @@ class OrderActivities:
             return
         progress = await self._ports.detective.look(intent)
         if progress.state is OrderState.UNKNOWN:
-            await self._ports.detective.rule_on_absence(intent)
+            await self._ports.detective.rule_on_absence(intent, progress)
 
-    async def _cancel(self, order_hash: OrderHash, watch: "_Watch") -> None:
-        if watch.is_due("cancel", self._clock(), CANCEL_EVERY):
+    async def _cancel(self, intent: Intent, watch: "_Watch") -> None:
+        """Ask for cancellation; fills are looked up before a cancelled order counts as dead."""
+        if not watch.is_due("cancel", self._clock(), CANCEL_EVERY):
+            return
+        order_hash = intent.order.order_hash
+        try:
             report = await self._ports.gateway.cancel_orders([order_hash])
-            if order_hash in report.cancelled:
-                ruling = Ruling(OrderState.CANCELLED, "cancelled by us")
-                await self._ports.orders.fold(order_hash, [ruling], self._clock())
+        except UnavailableError:
+            return  # asked again at the next turn
+        progress = await self._ports.detective.look(intent)
+        if order_hash in report.cancelled and not progress.state.is_terminal:
+            ruling = Ruling(OrderState.CANCELLED, "cancelled by us")
+            await self._ports.orders.fold(order_hash, [ruling], self._clock())
 
     def _is_explained(self, progress: OrderProgress, watch: "_Watch") -> bool:
         """Tell whether trades account for what the venue says it matched, or time is up."""
@@ -168,6 +187,7 @@ class OrderActivities:
             confirmed=progress.confirmed,
             is_done=progress.is_done,
             is_accepted=progress.is_accepted,
+            may_retry=progress.state in _LEAVES_A_REST and not progress.is_accepted,
             position_id=intent.position_id,
             summary=f"{progress.state}: {progress.matched} of {progress.size} shares",
         )

@@ -1,6 +1,6 @@
 """What workflows and activities hand each other: ids and verdicts, no books and no secrets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -64,6 +64,10 @@ class Attempt:
             return f"{self.position_id}#exit-{self.exit_epoch}-{self.number}"
         return f"{self.signal_id}#{self.number}"
 
+    def next(self, leaves: Shares) -> "Attempt":
+        """Return the attempt that trades what this one left."""
+        return replace(self, number=self.number + 1, size=leaves)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -98,6 +102,7 @@ class FillReport:
     confirmed: Shares
     is_done: bool
     is_accepted: bool
+    may_retry: bool  # the rest is proven dead and worth a fresh price
     position_id: PositionId
     summary: str
 
@@ -128,6 +133,27 @@ class ExitRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PositionStart:
+    """What a position's workflow starts with; `pending` came before a continue-as-new."""
+
+    position_id: PositionId
+    pending: tuple[ExitRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStep:
+    """Where an exit stands: the next attempt, or a wait (None), or the end."""
+
+    exit_epoch: int
+    reason: ExitReason
+    target: Shares  # to be sold by the whole exit
+    number: int  # of the next attempt
+    is_finished: bool
+    attempt: Attempt | None
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class PositionReview:
     """A position as it stands, and what is to be done with it."""
 
@@ -138,6 +164,7 @@ class PositionReview:
     exit_epoch: int
     pnl: Usd
     summary: str
+    mark_every_s: int
     exit_reason: ExitReason | None = None
     is_resolved: bool = False
 

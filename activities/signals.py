@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from temporalio import activity
 
 from activities.markets import MarketDesk
 from activities.records import Assessment, TradeEnd
-from storage.port import FactStore, OrderStore, PositionStore, SignalStore, StoredSignal
+from storage.port import Bell, FactStore, OrderStore, PositionStore, SignalStore, StoredSignal
 from trading.decide import Decision, Facts, WhaleStanding, decide
+from trading.orders import ACCEPTED_SHARE
 from trading.risk import entry_deadline
 from trading.rules import Rules
 from trading.types import (
@@ -30,6 +31,7 @@ from trading.types import (
 
 ASSESS = "assess_signal"
 COPIED = "COPIED"
+LISTEN = timedelta(seconds=1)
 _ENDS = {
     OrderState.REJECTED: SignalState.VENUE_REJECTED,
     OrderState.EXPIRED: SignalState.EXPIRED,
@@ -51,6 +53,7 @@ class SignalPorts:
     positions: PositionStore
     facts: FactStore
     markets: MarketDesk
+    bell: Bell
 
 
 class SignalActivities:
@@ -85,18 +88,51 @@ class SignalActivities:
 
     @activity.defn
     async def conclude_signal(
-        self, signal_id: SignalId, order_hashes: Sequence[OrderHash], wanted: Shares
+        self, signal_id: SignalId, order_hashes: Sequence[OrderHash]
     ) -> TradeEnd:
         """End a signal from what became of its orders, all of which must be done."""
+        return await self._conclude(signal_id, order_hashes, SignalState.UNFILLED)
+
+    @activity.defn
+    async def cancel_signal(
+        self, signal_id: SignalId, order_hashes: Sequence[OrderHash]
+    ) -> TradeEnd:
+        """End a signal that a person cancelled: CANCELLED when nothing was filled."""
+        return await self._conclude(signal_id, order_hashes, SignalState.CANCELLED)
+
+    @activity.defn
+    async def conclude_exit_signal(
+        self, signal_id: SignalId, order_hashes: Sequence[OrderHash]
+    ) -> TradeEnd:
+        """End a whale's exit that a position's exit answered."""
+        return await self._conclude(signal_id, order_hashes, SignalState.UNFILLED)
+
+    async def _conclude(
+        self, signal_id: SignalId, order_hashes: Sequence[OrderHash], nothing: SignalState
+    ) -> TradeEnd:
         progresses = [await self._ports.orders.load_progress(h) for h in order_hashes]
         known = [p for p in progresses if p is not None]
         assert all(p.is_done for p in known), f"expected every order of {signal_id} to be done"
         confirmed = sum((p.confirmed for p in known), ZERO)
         failed = sum((p.size_failed for p in known), ZERO)
-        last = known[-1].state if known else OrderState.EXPIRED
-        state = _end_of(confirmed, failed, wanted, last)
+        wanted = known[0].size if known else Shares(ZERO)
+        if confirmed + failed > 0:
+            state = _end_of(confirmed, failed, wanted)
+        else:
+            state = _ENDS.get(known[-1].state, nothing) if known else nothing
         ended = await self._ports.signals.finish_signal(signal_id, state, None, self._clock())
         return TradeEnd(signal_id, ended, f"{ended}: {confirmed} of {wanted} shares")
+
+    @activity.defn
+    async def await_end(self, signal_id: SignalId) -> TradeEnd:
+        """Wait until somebody else, a position's owner, has ended the signal."""
+        while True:
+            stored = await self._ports.signals.load_signal(signal_id)
+            assert stored is not None, f"expected signal {signal_id} in the database"
+            if stored.state.is_terminal:
+                return TradeEnd(signal_id, stored.state, f"{stored.state} by the position's exit")
+            activity.heartbeat()
+            await self._ports.bell.wait("signals", signal_id, LISTEN)
 
     async def _judge(self, stored: StoredSignal, market: Market | None) -> Mapping[str, str]:
         signal = stored.signal
@@ -210,14 +246,11 @@ def _no(signal: WhaleSignal, market: Market | None, reason: Reason) -> Assessmen
     return Assessment(signal.signal_id, signal.side, summary, reason, ended)
 
 
-def _end_of(confirmed: Decimal, failed: Decimal, wanted: Shares, last: OrderState) -> SignalState:
-    if confirmed >= wanted * Decimal("0.80"):
+def _end_of(confirmed: Decimal, failed: Decimal, wanted: Shares) -> SignalState:
+    assert confirmed + failed > 0, "expected something to have been matched"
+    if confirmed >= wanted * ACCEPTED_SHARE:
         return SignalState.FILLED
-    if confirmed > 0:
-        return SignalState.PARTIAL
-    if failed > 0:
-        return SignalState.FAILED_SETTLEMENT
-    return _ENDS.get(last, SignalState.UNFILLED)
+    return SignalState.PARTIAL if confirmed > 0 else SignalState.FAILED_SETTLEMENT
 
 
 def _stranger(signal: WhaleSignal) -> WhaleStanding:

@@ -245,6 +245,12 @@ class OrderStore(Protocol):
         confirmed cost becomes exposure.
         """
 
+    async def orders_of_signal(self, signal_id: SignalId) -> Sequence[OrderHash]:
+        """Return the orders of all attempts of a signal's entry, oldest first."""
+
+    async def orders_of_exit(self, position_id: PositionId, epoch: int) -> Sequence[OrderHash]:
+        """Return the orders of all attempts of one exit of a position, oldest first."""
+
     async def list_unresolved(self, limit: int) -> Sequence[OrderHash]:
         """Return orders that are not done, oldest first."""
 

@@ -1,6 +1,6 @@
 """Every number the product obeys, in one place; a profile is a copy with some replaced."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -115,3 +115,7 @@ class Rules:
     risk: RiskRules = field(default_factory=RiskRules)
     orders: OrderRules = field(default_factory=OrderRules)
     exits: ExitRules = field(default_factory=ExitRules)
+
+    def with_entry_order_type(self, order_type: OrderType) -> "Rules":
+        """Return these rules with another time in force for entries."""
+        return replace(self, orders=replace(self.orders, entry_order_type=order_type))

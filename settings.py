@@ -1,0 +1,117 @@
+"""Every setting, read once from the environment; only composition roots import this."""
+
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
+from trading.profiles import DEFAULT, LOAD, replay
+from trading.rules import Rules
+from trading.types import OrderType, SignatureType
+
+
+class TradingMode(StrEnum):
+    """What the money and the feeds are."""
+
+    REPLAY = "replay"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class Profile(StrEnum):
+    """Which printed set of rules is in force."""
+
+    DEFAULT = "default"
+    REPLAY = "replay"
+    LOAD = "load"
+
+
+def _plain(name: str) -> AliasChoices:
+    """Accept a conventional name without our prefix."""
+    return AliasChoices(name, name.lower())
+
+
+class Settings(BaseSettings):
+    """The process's settings. Wrong ones stop it at the start, with the name and what came."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WHALECOPY_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: str = Field(default="", validation_alias=_plain("DATABASE_URL"))
+    redis_url: str = Field(default="", validation_alias=_plain("REDIS_URL"))
+    temporal_address: str = Field(default="", validation_alias=_plain("TEMPORAL_ADDRESS"))
+    temporal_namespace: str = Field(
+        default="default", validation_alias=_plain("TEMPORAL_NAMESPACE")
+    )
+    trading_mode: TradingMode = Field(
+        default=TradingMode.PAPER, validation_alias=_plain("TRADING_MODE")
+    )
+    live_trading: str = Field(default="", validation_alias=_plain("LIVE_TRADING"))
+
+    home: Path = Path(".whalecopy")
+    profile: Profile = Profile.DEFAULT
+    replay_speed: Decimal = Decimal(1)
+    private_key: SecretStr | None = None
+    private_key_file: Path | None = None
+    funder: str = ""
+    signature_type: SignatureType = SignatureType.POLY_1271
+    entry_order_type: OrderType = OrderType.FAK
+    whales: tuple[str, ...] = ()
+
+    clob_url: str = PRODUCTION.clob
+    gamma_url: str = PRODUCTION.gamma
+    data_url: str = PRODUCTION.data
+    ws_market_url: str = PRODUCTION.ws_market
+    ws_user_url: str = PRODUCTION.ws_user
+    rtds_url: str = PRODUCTION.rtds
+    rpc_http_urls: tuple[str, ...] = PRODUCTION.rpc_http
+    rpc_ws_urls: tuple[str, ...] = PRODUCTION.rpc_ws
+
+    bind: str = "127.0.0.1"
+    dashboard_port: int = 8080
+    metrics_port: int = 0  # 0: a free one
+    log_json: bool = False
+
+    @model_validator(mode="after")
+    def _live_needs_two_switches(self) -> Self:
+        if self.trading_mode is TradingMode.LIVE and self.live_trading != "yes":
+            raise ValueError("expected LIVE_TRADING=yes beside TRADING_MODE=live, nothing is sent")
+        return self
+
+    @property
+    def endpoints(self) -> VenueEndpoints:
+        """Return where the venue is."""
+        return VenueEndpoints(
+            clob=self.clob_url,
+            gamma=self.gamma_url,
+            data=self.data_url,
+            ws_market=self.ws_market_url,
+            ws_user=self.ws_user_url,
+            rtds=self.rtds_url,
+            rpc_http=self.rpc_http_urls,
+            rpc_ws=self.rpc_ws_urls,
+        )
+
+    @property
+    def rules(self) -> Rules:
+        """Return the numbers in force."""
+        match self.profile:
+            case Profile.DEFAULT:
+                rules = DEFAULT
+            case Profile.REPLAY:
+                rules = replay(self.replay_speed)
+            case Profile.LOAD:
+                rules = LOAD
+        return rules.with_entry_order_type(self.entry_order_type)
+
+
+@cache
+def load_settings() -> Settings:
+    """Read the settings; raise pydantic's ValidationError naming what is wrong."""
+    return Settings()

@@ -1,0 +1,173 @@
+"""One whale signal from assessment to its one terminal state."""
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import (
+    ApplicationError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from datetime import timedelta
+
+    from activities.orders import OrderActivities
+    from activities.records import (
+        Assessment,
+        Attempt,
+        ExitRequest,
+        PositionStart,
+        TradeEnd,
+    )
+    from activities.signals import SignalActivities
+    from trading.types import (
+        ExitReason,
+        OrderHash,
+        PositionId,
+        Reason,
+        Side,
+        SignalId,
+        SignalState,
+    )
+    from workflows import names, options
+    from workflows.execution import execute, settle
+    from workflows.position import PositionWorkflow
+
+OWNER_TRIES = 10
+OWNER_WAIT = timedelta(seconds=1)
+
+
+@workflow.defn
+class CopyTradeWorkflow:
+    """Copies one whale order: risk check, slippage estimate, order placement, fill wait."""
+
+    @workflow.run
+    async def run(self, signal_id: SignalId) -> TradeEnd:
+        """Trade the signal; however it goes, it ends once and leaves no reservation."""
+        try:
+            end = await self._trade(signal_id)
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                raise
+            end = await self._clean_up(signal_id)
+        self._show(end.summary, end.state)
+        return end
+
+    async def _trade(self, signal_id: SignalId) -> TradeEnd:
+        assessment = await workflow.execute_local_activity_method(
+            SignalActivities.assess_signal, signal_id, summary="worth copying?", **options.DECIDE
+        )
+        self._show(assessment.summary, SignalState.RUNNING)
+        if assessment.reason is not None:
+            return await self._refuse(signal_id, assessment.ended_as, assessment.reason)
+        if assessment.side is Side.SELL:
+            return await self._mirror_exit(assessment)
+        return await self._enter(assessment)
+
+    async def _enter(self, assessment: Assessment) -> TradeEnd:
+        assert assessment.size is not None, "a copied entry has a size"
+        first = Attempt(
+            number=1,
+            side=Side.BUY,
+            size=assessment.size,
+            limit_price=assessment.limit_price,
+            signal_id=assessment.signal_id,
+        )
+        execution = await execute(first, assessment.give_up_at, self._own_position)
+        if not execution.order_hashes:
+            assert execution.reason is not None, "an execution without orders was refused"
+            ended_as = execution.ended_as or SignalState.RISK_REJECTED
+            return await self._refuse(assessment.signal_id, ended_as, execution.reason)
+        await settle(execution.order_hashes)
+        return await self._conclude(assessment.signal_id, list(execution.order_hashes))
+
+    async def _mirror_exit(self, assessment: Assessment) -> TradeEnd:
+        """Ask the position's owner to sell our share; the owner ends the signal."""
+        assert assessment.position_id is not None, "a mirrored exit has a position"
+        assert assessment.exit_share is not None, "a mirrored exit has a share"
+        request = ExitRequest(
+            ExitReason.WHALE_EXIT, assessment.exit_share, assessment.signal_id, who="whale"
+        )
+        owner = workflow.get_external_workflow_handle(
+            names.position_workflow_id(assessment.position_id)
+        )
+        for _ in range(OWNER_TRIES):
+            try:
+                await owner.signal(names.REQUEST_EXIT, request)
+            except ApplicationError:
+                await workflow.sleep(OWNER_WAIT)  # the position is not owned yet
+            else:
+                return await workflow.execute_activity_method(
+                    SignalActivities.await_end,
+                    assessment.signal_id,
+                    summary="wait for the position's exit",
+                    **options.AWAIT,
+                )
+        return await self._refuse(
+            assessment.signal_id, SignalState.FILTERED, Reason.NO_POSITION_TO_REDUCE
+        )
+
+    async def _own_position(self, position_id: PositionId) -> None:
+        """Start the position's owner, or tell the one that runs of its new fills."""
+        workflow_id = names.position_workflow_id(position_id)
+        try:
+            await workflow.start_child_workflow(
+                PositionWorkflow.run,
+                PositionStart(position_id),
+                id=workflow_id,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"position {position_id}",
+            )
+        except WorkflowAlreadyStartedError:
+            owner = workflow.get_external_workflow_handle(workflow_id)
+            await owner.signal(names.FILLS_CHANGED)
+
+    async def _conclude(self, signal_id: SignalId, order_hashes: list[OrderHash]) -> TradeEnd:
+        return await workflow.execute_local_activity_method(
+            SignalActivities.conclude_signal,
+            args=[signal_id, order_hashes],
+            summary="write the end",
+            **options.RECORD,
+        )
+
+    async def _refuse(self, signal_id: SignalId, state: SignalState, reason: Reason) -> TradeEnd:
+        return await workflow.execute_local_activity_method(
+            SignalActivities.refuse_signal,
+            args=[signal_id, state, reason],
+            summary=f"no: {reason}",
+            **options.RECORD,
+        )
+
+    async def _clean_up(self, signal_id: SignalId) -> TradeEnd:
+        """Cancelled by a person: cancel at the venue, wait for proof, book what was filled."""
+        hashes = await workflow.execute_activity_method(
+            OrderActivities.stop_orders,
+            signal_id,
+            summary="cancel at the venue",
+            **options.CANCEL,
+        )
+        for order_hash in hashes:
+            await workflow.execute_activity_method(
+                OrderActivities.await_fill,
+                order_hash,
+                summary=f"wait until {order_hash[:10]}… is dead",
+                **options.AWAIT,
+            )
+            fills = await workflow.execute_local_activity_method(
+                OrderActivities.record_fills, order_hash, **options.RECORD
+            )
+            if fills.matched > 0:
+                await self._own_position(fills.position_id)
+        await settle(tuple(hashes))
+        return await workflow.execute_local_activity_method(
+            SignalActivities.cancel_signal, args=[signal_id, hashes], **options.RECORD
+        )
+
+    def _show(self, summary: str, state: SignalState) -> None:
+        workflow.set_current_details(summary)
+        workflow.upsert_search_attributes([_trade_state(state)])
+
+
+def _trade_state(state: SignalState) -> SearchAttributeUpdate[str]:
+    return names.TRADE_STATE.value_set(state.value)

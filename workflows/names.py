@@ -1,0 +1,39 @@
+"""Names that several processes must agree on: ids, queue, signals, search attributes."""
+
+from temporalio.common import SearchAttributeKey
+
+from trading.types import PositionId, SignalId
+
+TASK_QUEUE = "whalecopy"
+
+WHALE = SearchAttributeKey.for_keyword("Whale")
+MARKET_SLUG = SearchAttributeKey.for_keyword("MarketSlug")
+TOKEN_ID = SearchAttributeKey.for_keyword("TokenId")
+SIDE = SearchAttributeKey.for_keyword("Side")
+OUTCOME = SearchAttributeKey.for_keyword("Outcome")
+TRADE_STATE = SearchAttributeKey.for_keyword("TradeState")
+NOTIONAL_USD = SearchAttributeKey.for_float("NotionalUsd")
+
+SEARCH_ATTRIBUTES = {
+    WHALE.name: "Keyword",
+    MARKET_SLUG.name: "Keyword",
+    TOKEN_ID.name: "Keyword",
+    SIDE.name: "Keyword",
+    OUTCOME.name: "Keyword",
+    TRADE_STATE.name: "Keyword",
+    NOTIONAL_USD.name: "Double",
+}
+"""What the server must know before a workflow starts."""
+
+REQUEST_EXIT = "request_exit"
+FILLS_CHANGED = "fills_changed"
+
+
+def copy_trade_id(signal_id: SignalId) -> str:
+    """Return the workflow id of a signal's trade."""
+    return f"copy-trade/{signal_id}"
+
+
+def position_workflow_id(position_id: PositionId) -> str:
+    """Return the workflow id of a position's owner."""
+    return f"position/{position_id}"

@@ -1,0 +1,77 @@
+"""Every timeout and retry of every step, spelled out once."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+from activities.orders import NOT_NOW, OUTCOME_UNKNOWN
+
+# Local activities: reads and short writes in the worker itself. They never give up while the
+# database is away; a workflow waits rather than guesses.
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+)
+
+
+class LocalStep(TypedDict):
+    """Options of a local activity."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    local_retry_threshold: timedelta
+
+
+class RemoteStep(TypedDict):
+    """Options of a full activity."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    heartbeat_timeout: timedelta | None
+
+
+DECIDE = LocalStep(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+    local_retry_threshold=timedelta(seconds=30),
+)
+RECORD = DECIDE
+
+# 1 s, 2 s, 4 s, always the same signed bytes. HTTP total 2 s < start to close 8 s < schedule.
+PLACE = RemoteStep(
+    start_to_close_timeout=timedelta(seconds=8),
+    schedule_to_close_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_attempts=4,
+    ),
+    heartbeat_timeout=None,
+)
+RETRIED_ANSWERS = (NOT_NOW, OUTCOME_UNKNOWN)
+
+CANCEL = RemoteStep(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+    heartbeat_timeout=None,
+)
+REVIEW = CANCEL
+
+# Waiting activities poll and heartbeat inside one attempt; a dead worker is noticed in 5 s.
+AWAIT = RemoteStep(
+    start_to_close_timeout=timedelta(hours=24),
+    schedule_to_close_timeout=timedelta(days=30),
+    retry_policy=_PATIENT,
+    heartbeat_timeout=timedelta(seconds=5),
+)
+
+EXIT_RETRY_FIRST = timedelta(seconds=1)
+EXIT_RETRY_MAX = timedelta(seconds=30)
+POSITION_EVENTS_MAX = 1_000
+"""Events after which a position's workflow continues as new, long before the server's limits."""
