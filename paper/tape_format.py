@@ -2,9 +2,10 @@
 
 import gzip
 import json
-import os
 import re
+import shutil
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -114,21 +115,19 @@ def take_changes(cursor: Cursor, levels: dict[int, Level], steps: Steps) -> None
 
 def write_file(path: Path, header: bytes, blocks: Iterable[tuple[bytes, bytes]]) -> None:
     """Write a whole tape beside `path`, then move it there; equal input gives equal bytes."""
-    body_path = path.with_name(path.name + ".part")
-    with body_path.open("w+b") as body:
-        with gzip.GzipFile("", "wb", 9, body, mtime=0) as stream:
-            for kind, payload in blocks:
-                stream.write(_BLOCK.pack(kind, len(payload)) + payload)
-        size, checksum = _checksum(body, 0)
-        done_path = path.with_name(path.name + ".new")
-        with done_path.open("wb") as done:
-            done.write(b"whalecopy-tape %d %d %08x\n" % (VERSION, size, checksum))
-            done.write(header + b"\n")
+    new_path = path.with_name(path.name + ".new")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as body, new_path.open("wb") as new:
+            with gzip.GzipFile("", "wb", 9, body, mtime=0) as stream:
+                for kind, payload in blocks:
+                    stream.write(_BLOCK.pack(kind, len(payload)) + payload)
+            new.write(b"whalecopy-tape %d %d %08x\n" % (VERSION, *_checksum(body, 0)))
+            new.write(header + b"\n")
             body.seek(0)
-            while chunk := body.read(BLOCK_BYTES):
-                done.write(chunk)
-    os.replace(done_path, path)
-    body_path.unlink()
+            shutil.copyfileobj(body, new)
+        new_path.replace(path)
+    finally:
+        new_path.unlink(missing_ok=True)
 
 
 def read_head(path: Path) -> Head:
@@ -158,6 +157,8 @@ def read_blocks(path: Path, head: Head) -> Iterator[tuple[bytes, bytes]]:
         file.seek(head.body_at)
         with gzip.GzipFile(fileobj=file) as stream:
             while start := _read(stream, _BLOCK.size):
+                if len(start) != _BLOCK.size:
+                    raise ValueError(f"expected a block's start of 5 bytes, found {start!r}")
                 kind, size = _BLOCK.unpack(start)
                 if size > _BLOCK_BYTES_MAX:
                     raise ValueError(f"expected blocks of {_BLOCK_BYTES_MAX} bytes, found {size}")
