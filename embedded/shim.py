@@ -8,6 +8,11 @@ import os
 import pwd
 import sys
 
+try:  # here, because the user we become may not be able to read Python's library
+    import ctypes
+except ImportError:  # a Python built without it leaves the ending of children to the guard
+    ctypes = None  # type: ignore[assignment]
+
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 CANNOT_EXECUTE = 127  # what a shell answers for a command that it cannot run
 
@@ -42,9 +47,7 @@ def follow_parent(parent_pid: int, signal_number: int) -> None:
 
     Elsewhere only the guard process ends the children of a parent that was killed.
     """
-    if sys.platform == "linux":
-        import ctypes
-
+    if sys.platform == "linux" and ctypes is not None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent_pid:
         sys.exit(1)
