@@ -1,0 +1,125 @@
+"""Works out what a wallet holds and has earned, from its public fills and the markets' results."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from paper.fills import PublicFill
+from paper.model import MICROS, Market, Side
+
+
+class HoldingStatus(StrEnum):
+    """Where a holding stands, in the Data API's words."""
+
+    OPEN = "OPEN"
+    REDEEMABLE = "REDEEMABLE"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """What one exit brought: proceeds less the cost of what was given up, in micros, signed."""
+
+    at: int
+    pnl: int
+    proceeds: int
+    size: int
+
+
+@dataclass(slots=True)
+class Holding:
+    """One wallet's one token. Costs leave fees out, as the Data API does."""
+
+    wallet: str
+    market: Market
+    outcome_index: int
+    is_invented: bool
+    size: int = 0
+    cost: int = 0
+    bought_size: int = 0
+    bought_cost: int = 0
+    fees: int = 0
+    first_at: int = 0
+    last_at: int = 0
+    status: HoldingStatus = HoldingStatus.OPEN
+    is_redeemed: bool = False
+    exits: list[Realised] = field(default_factory=list)
+
+    @property
+    def token_id(self) -> str:
+        """Return the token that is held."""
+        return self.market.token_ids[self.outcome_index]
+
+    @property
+    def realised_pnl(self) -> int:
+        """Return what all exits brought, in micros."""
+        return sum(exited.pnl for exited in self.exits)
+
+    @property
+    def average_price(self) -> int:
+        """Return the mean price of what was bought, in micros; 0 if nothing was."""
+        return self.bought_cost * MICROS // self.bought_size if self.bought_size else 0
+
+    @property
+    def payout(self) -> int | None:
+        """Return what a share is paid once the market is resolved, in micros."""
+        return None if self.market.payouts is None else self.market.payouts[self.outcome_index]
+
+    def take(self, fill: PublicFill) -> None:
+        """Count a fill in."""
+        self.first_at = self.first_at or fill.at
+        self.last_at = fill.at
+        self.fees += fill.fee
+        if fill.side is Side.BUY:
+            self.size += fill.size
+            self.cost += fill.cost
+            self.bought_size += fill.size
+            self.bought_cost += fill.cost
+        else:
+            self.give_up(fill.at, fill.size, fill.cost)
+
+    def give_up(self, at: int, size: int, proceeds: int) -> None:
+        """Count an exit in; what was never seen bought costs nothing."""
+        given = min(size, self.size)
+        basis = self.cost * given // self.size if self.size else 0
+        self.size -= given
+        self.cost -= basis
+        self.exits.append(Realised(at, proceeds - basis, proceeds, size))
+
+
+def hold(
+    fills: Iterable[PublicFill],
+    market_of: Callable[[str], Market | None],
+    balance: Callable[[str, str], int],
+) -> list[Holding]:
+    """Replay fills, oldest first, into holdings per wallet and token, first entered first.
+
+    A resolved market's holding is redeemed as soon as the ledger shows that its wallet has none
+    of the token any more; until then it waits as REDEEMABLE, winning or lost.
+    """
+    holdings: dict[tuple[str, str], Holding] = {}
+    for fill in fills:
+        market = market_of(fill.token_id)
+        if market is None:
+            continue
+        key = (fill.wallet.lower(), fill.token_id)
+        if key not in holdings:
+            index = market.token_ids.index(fill.token_id)
+            holdings[key] = Holding(fill.wallet, market, index, fill.has_invented_wallet)
+        holdings[key].take(fill)
+    for holding in holdings.values():
+        _settle(holding, balance)
+    return list(holdings.values())
+
+
+def _settle(holding: Holding, balance: Callable[[str, str], int]) -> None:
+    payout = holding.payout
+    if holding.size and payout is not None:
+        if balance(holding.wallet, holding.token_id) > 0:
+            holding.status = HoldingStatus.REDEEMABLE
+            return
+        holding.last_at = max(holding.last_at, holding.market.ends_at)
+        holding.give_up(holding.last_at, holding.size, holding.size * payout // MICROS)
+        holding.is_redeemed = True
+    if not holding.size:
+        holding.status = HoldingStatus.CLOSED
