@@ -1,20 +1,40 @@
 """The venue itself: the one object that every protocol of the local venue reads and drives."""
 
 import asyncio
-from collections.abc import Sequence
+import secrets
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
+from paper.assembly import Company, Opening, open_company
+from paper.chain import Block
+from paper.derive import account_name
+from paper.desk import Post
+from paper.ledger import BANK, CASH, Leg
 from paper.model import (
     Book,
     ChainLog,
+    Level,
     Market,
     OrderRecord,
     OrderType,
+    Side,
     SignedOrder,
     Trade,
     VenueEvent,
+    VenueSettings,
 )
+from paper.playback import Play
+from paper.redemption import Redemption
+from paper.registry import Listing
+from paper.settlement import chain_status
+from paper.store import Store
+from paper.tape import Tape, TapeHeader, TapeWallet
+
+STEP_S = 0.02
+SAVE_EVERY_MS = 200  # of what may be lost at a kill, since the tape tells it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,97 +48,245 @@ class SubmitResult:
     trade_ids: tuple[str, ...]
 
 
+def wall_clock() -> int:
+    """Return the time in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 class Venue:
     """Markets, books, orders, trades, ledger and chain. Synchronous; one event loop owns it."""
 
+    def __init__(  # noqa: PLR0913 - the one place where everything comes together
+        self,
+        tape: Tape | None,
+        settings: VenueSettings,
+        *,
+        home: Path,
+        speed: Decimal = Decimal(1),
+        market_limit: int | None = None,
+        resume: bool = False,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        """Open the venue's home and, with a tape, begin or go on with a play.
+
+        Args:
+            tape: What to play; without one, markets come by `add_market`.
+            settings: How the venue behaves.
+            home: Directory of the venue's file; made if it is not there.
+            speed: Tape seconds per second of the wall clock.
+            market_limit: Play only the first markets of the tape.
+            resume: Go on with the last play where it stopped instead of beginning another.
+            clock: Unix milliseconds.
+
+        Raises:
+            StoreError: The home cannot be used, or its last play is of another tape.
+        """
+        if speed <= 0:
+            raise ValueError(f"expected a speed above zero, received {speed}")
+        self._clock = clock
+        self._settings = settings
+        self._speed = speed
+        self._tape = tape
+        self._saved_at = 0
+        self.store = Store(home)
+        opening = Opening(tape, settings, speed, market_limit, resume, secrets.token_hex(4))
+        try:
+            self._company: Company = open_company(self.store, opening, clock())
+            self._save()
+        except BaseException:
+            self.store.close()
+            raise
+
     def now(self) -> int:
         """Return the wall clock in Unix milliseconds."""
-        raise NotImplementedError
+        return self._clock()
 
     def markets(self) -> Sequence[Market]:
         """Return every market of this play and of earlier ones, oldest first."""
-        raise NotImplementedError
+        return [listing.market for listing in self._company.floor.registry.all()]
 
     def market(self, condition_id: str) -> Market | None:
         """Return a market by condition id."""
-        raise NotImplementedError
+        listing = self._company.floor.registry.get(condition_id)
+        return None if listing is None else listing.market
 
     def market_of(self, token_id: str) -> Market | None:
         """Return the market that a token belongs to."""
-        raise NotImplementedError
+        listing = self._company.floor.registry.of_token(token_id)
+        return None if listing is None else listing.market
 
     def book(self, token_id: str) -> Book | None:
-        """Return the book a trader sees: recorded levels less what was taken, plus resting orders."""
-        raise NotImplementedError
+        """Return what a trader sees: recorded levels less what was taken, and resting orders."""
+        listing = self._company.floor.registry.of_token(token_id)
+        return None if listing is None else listing.view(listing.outcome_of(token_id))
 
     def price_history(self, token_id: str) -> Sequence[tuple[int, int]]:
         """Return (seconds, mid-price in micros) pairs, oldest first."""
-        raise NotImplementedError
+        listing = self._company.floor.registry.of_token(token_id)
+        return [] if listing is None else listing.prices(listing.outcome_of(token_id))
 
     def submit(
         self, order: SignedOrder, order_type: OrderType, *, owner: str, post_only: bool
     ) -> SubmitResult:
-        """Check, book and match an order whose signature was verified; raise OrderRefusedError."""
-        raise NotImplementedError
+        """Check, book and match an order whose signature was verified; raise OrderRefusedError.
+
+        What was booked is on disk when this returns.
+        """
+        post = Post(order, order_type, owner, post_only, self.now())
+        try:
+            outcome = self._company.crew.desk.submit(post)
+        finally:
+            self._save()
+        cost = sum(trade.cost for trade in outcome.trades)
+        size = sum(trade.size for trade in outcome.trades)
+        making, taking = (cost, size) if order.side is Side.BUY else (size, cost)
+        status = "matched" if outcome.trades else "live"
+        ids = tuple(trade.trade_id for trade in outcome.trades)
+        return SubmitResult(order.order_id, status, making, taking, ids)
 
     def cancel(self, order_ids: Sequence[str], owner: str) -> tuple[list[str], dict[str, str]]:
         """Cancel resting orders; return the cancelled ids and, per other id, the reason."""
-        raise NotImplementedError
+        answer = self._company.crew.desk.cancel(order_ids, owner, self.now())
+        self._save()
+        return answer
 
     def order(self, order_id: str) -> OrderRecord | None:
         """Return an order ever accepted."""
-        raise NotImplementedError
+        return self._company.floor.orders.get(order_id)
 
     def orders(self) -> Sequence[OrderRecord]:
         """Return every order ever accepted, oldest first."""
-        raise NotImplementedError
+        return self._company.floor.orders.all()
 
     def trades(self) -> Sequence[Trade]:
-        """Return every trade of this play and of earlier ones, oldest first."""
-        raise NotImplementedError
+        """Return every trade of this play and of earlier ones, oldest first.
+
+        Filler fills are not among them: they are only told, by `Traded`.
+        """
+        return self._company.crew.settlement.trades()
+
+    def redemptions(self) -> Sequence[Redemption]:
+        """Return every redemption, oldest first."""
+        return self._company.redemptions
 
     def open_wallet(self, wallet: str) -> None:
         """Give a wallet seen for the first time its bankroll and all allowances."""
-        raise NotImplementedError
+        ledger, account = self._company.floor.ledger, account_name(wallet)
+        if not ledger.knows(account):
+            ledger.move(Leg(BANK, account, CASH, self._settings.bankroll))
+            self._save()
 
     def balance(self, wallet: str, token_id: str | None) -> int:
-        """Return settled micros of pUSD (`token_id` None) or of a token."""
-        raise NotImplementedError
+        """Return settled micros of pUSD (`token_id` None) or of a token.
+
+        What a trade gives is gone at the match, what it brings is there once it is mined.
+        """
+        asset = CASH if token_id is None else token_id
+        return self._company.floor.ledger.balance(account_name(wallet), asset)
 
     def wallets(self) -> dict[str, tuple[int, dict[str, int]]]:
-        """Return (cash, tokens) in micros for every account; over all accounts each sums to zero."""
-        raise NotImplementedError
+        """Return (cash, tokens) in micros for every account; over all accounts each sums to zero.
+
+        Besides wallets there are the accounts of paper.ledger: bank, mint, fees and in-flight.
+        """
+        return self._company.floor.ledger.accounts()
 
     def block_number(self) -> int:
         """Return the newest block's number."""
-        raise NotImplementedError
+        return self._company.floor.chain.number
+
+    def block(self, number: int) -> Block | None:
+        """Return a block's header; None for one that is not mined or no longer kept."""
+        return self._company.floor.chain.block(number)
 
     def logs(self, from_block: int, to_block: int) -> Sequence[ChainLog]:
         """Return the logs of a closed range of blocks, in chain order."""
-        raise NotImplementedError
+        return self._company.floor.chain.logs(from_block, to_block)
 
     def filled_on_chain(self, order_id: str) -> tuple[bool, int] | None:
         """Return (is filled, remaining maker amount) as the exchange stores it; None if never."""
-        raise NotImplementedError
+        record = self.order(order_id)
+        settled = self._company.crew.settlement.settled_size(order_id)
+        if record is None or settled is None:
+            return None
+        return chain_status(record, settled)
 
     def subscribe(self, capacity: int = 10_000) -> "asyncio.Queue[VenueEvent]":
-        """Return a bounded queue of events from now on; a reader that falls behind is cut off."""
-        raise NotImplementedError
+        """Return a bounded queue of events from now on; a reader that falls behind is cut off.
+
+        The last item of a queue that was cut off is a `paper.subscriptions.CutOff`.
+        """
+        return self._company.subscriptions.open(capacity)
 
     def unsubscribe(self, queue: "asyncio.Queue[VenueEvent]") -> None:
         """Stop a subscription."""
-        raise NotImplementedError
+        self._company.subscriptions.close(queue)
 
     async def run(self) -> None:
         """Play the tape, mine blocks and settle trades until cancelled."""
-        raise NotImplementedError
+        while True:
+            self.step()
+            await asyncio.sleep(STEP_S)
+
+    def step(self) -> None:
+        """Do all that is due now; `run` does this many times a second."""
+        now = self.now()
+        self._company.show.step(now)
+        if self._company.is_urgent() or now >= self._saved_at + SAVE_EVERY_MS:
+            self._save()
 
     @property
     def is_done(self) -> bool:
-        """Tell whether the tape is played, every market resolved and every trade final."""
-        raise NotImplementedError
+        """Tell whether the tape is played, every market redeemed and every trade final."""
+        return self._company.show.is_done
 
     @property
     def speed(self) -> Decimal:
         """Tape seconds per second of the wall clock."""
-        raise NotImplementedError
+        return self._speed
+
+    @property
+    def play(self) -> Play | None:
+        """The play as far as it has come, None without a tape."""
+        return self._company.show.play
+
+    @property
+    def tape_header(self) -> TapeHeader | None:
+        """Where the tape comes from and what in it is invented, None without a tape."""
+        return None if self._tape is None else self._tape.header
+
+    def tape_wallets(self) -> Sequence[TapeWallet]:
+        """Return the made-up wallets of the tape, with their invented past."""
+        return () if self._tape is None else self._tape.wallets
+
+    def add_market(self, market: Market, book: Book | None = None) -> None:
+        """List a market that no tape tells of; `book` is its first outcome's."""
+        self._company.floor.registry.add(Listing(market, self._company.play_id))
+        if book is not None:
+            self.set_book(market.condition_id, book.bids, book.asks)
+        self._save()
+
+    def set_book(self, condition_id: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        """Record a snapshot of a market's book, in the first outcome's terms."""
+        self._company.show.record(self._listing(condition_id), bids, asks, self.now())
+        self._save()
+
+    def resolve_market(self, condition_id: str, payouts: tuple[int, int]) -> None:
+        """Resolve a market now; payouts in micros per share."""
+        self._company.show.resolve(self._listing(condition_id), payouts, self.now())
+        self._save()
+
+    def close(self) -> None:
+        """Save everything and let go of the home."""
+        self._save()
+        self.store.close()
+
+    def _listing(self, condition_id: str) -> Listing:
+        listing = self._company.floor.registry.get(condition_id)
+        if listing is None:
+            raise KeyError(f"no market has the condition id {condition_id}")
+        return listing
+
+    def _save(self) -> None:
+        self._saved_at = self.now()
+        self.store.save(self._company.take_changes())
