@@ -1,0 +1,244 @@
+"""Mark a position, watch its levels, sell it step by step, see it resolved and paid out."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+
+from temporalio import activity
+
+from activities.markets import MarketDesk
+from activities.records import Attempt, ExitStep, LevelChange, PositionReview
+from exchange.port import OrderGateway, UnavailableError
+from storage.port import (
+    Event,
+    FactStore,
+    Levels,
+    Mark,
+    OrderStore,
+    PositionRecord,
+    PositionStore,
+)
+from trading.positions import entry_levels, exit_condition, unrealised_pnl
+from trading.rules import ExitRules
+from trading.types import (
+    ZERO,
+    ExitReason,
+    Market,
+    PositionId,
+    PositionState,
+    Price,
+    Shares,
+    Side,
+    Usd,
+)
+
+CENT_OF_A_SHARE = Decimal("0.01")
+REDEMPTION_POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PositionPorts:
+    """What the position activities look at and write to."""
+
+    gateway: OrderGateway
+    orders: OrderStore
+    positions: PositionStore
+    facts: FactStore
+    markets: MarketDesk
+
+
+class PositionActivities:
+    """Steps of a position's life after its fills."""
+
+    def __init__(
+        self, ports: PositionPorts, rules: ExitRules, clock: Callable[[], datetime]
+    ) -> None:
+        self._ports = ports
+        self._rules = rules
+        self._clock = clock
+
+    @activity.defn
+    async def review_position(self, position_id: PositionId) -> PositionReview:
+        """Mark the position at the bid, set or trail its levels, and tell what is to be done."""
+        record = await self._load(position_id)
+        market = await self._ports.markets.refresh(record.token_id)
+        assert market is not None, f"expected token {record.token_id} to have a market"
+        if record.state.is_over or market.payouts is not None:
+            return self._review(record, market)
+        record = await self._marked(record, market)
+        reason = await self._due_exit(record, market)
+        return self._review(record, market, reason)
+
+    @activity.defn
+    async def set_levels(self, position_id: PositionId, change: LevelChange) -> None:
+        """Move or drop levels on a person's word, and keep who and why."""
+        record = await self._load(position_id)
+        levels = Levels(
+            stop_loss_price=_changed(record.stop_loss_price, change.stop_loss_price),
+            take_profit_price=_changed(record.take_profit_price, change.take_profit_price),
+            trailing_stop_price=_changed(record.trailing_stop_price, change.trailing_stop_price),
+            high_water_price=record.high_water_price,
+        )
+        await self._ports.positions.save_levels(position_id, levels, self._clock())
+        await self._ports.facts.record_event(
+            Event(
+                type="levels_set",
+                severity="INFO",
+                title=f"{change.who} set exit levels: {change.why}",
+                at=self._clock(),
+                ids={"position_id": position_id},
+            )
+        )
+
+    @activity.defn
+    async def begin_exit(
+        self, position_id: PositionId, reason: ExitReason, share: Decimal
+    ) -> ExitStep:
+        """Begin the position's one exit, or join the one that runs; fix how much it sells."""
+        epoch = await self._ports.positions.begin_exit(position_id, reason, self._clock())
+        record = await self._load(position_id)
+        target = Shares((record.size * share).quantize(CENT_OF_A_SHARE, ROUND_DOWN))
+        return await self._step(record, ExitStep(epoch, reason, target, 1, False, None, ""))
+
+    @activity.defn
+    async def next_exit_step(self, position_id: PositionId, step: ExitStep) -> ExitStep:
+        """Tell what is left to sell after an attempt: more, nothing yet, or nothing at all."""
+        number = step.number + (1 if step.attempt is not None else 0)
+        return await self._step(await self._load(position_id), replace(step, number=number))
+
+    @activity.defn
+    async def end_exit(self, position_id: PositionId) -> PositionState:
+        """End the exit: CLOSED when only dust is left, else OPEN again."""
+        return (await self._ports.positions.end_exit(position_id, self._clock())).state
+
+    @activity.defn
+    async def await_redemption(self, position_id: PositionId) -> PositionState:
+        """Book a resolved position: its payout when known, its cash when the venue has paid."""
+        while True:
+            activity.heartbeat()
+            record = await self._load(position_id)
+            if record.state.is_over:
+                return record.state
+            if await self._book_payout(record):
+                continue
+            await asyncio.sleep(REDEMPTION_POLL_S)
+
+    async def _book_payout(self, record: PositionRecord) -> bool:
+        """Return True when the payout's cash was booked."""
+        if record.size != record.settled_size:
+            return False  # trades are still on their way to the chain
+        market = await self._ports.markets.refresh(record.token_id)
+        if market is None or market.payouts is None:
+            return False
+        payout = market.payouts[market.token_ids.index(record.token_id)]
+        try:
+            redeemed = payout == 0 or await self._ports.gateway.fetch_shares(record.token_id) == 0
+        except UnavailableError:
+            return False
+        if record.state is not PositionState.RESOLVED or redeemed:
+            await self._ports.positions.settle_resolution(
+                record.position_id, payout, redeemed=redeemed, now=self._clock()
+            )
+        return redeemed
+
+    async def _step(self, record: PositionRecord, step: ExitStep) -> ExitStep:
+        market = await self._ports.markets.refresh(record.token_id)
+        assert market is not None, f"expected token {record.token_id} to have a market"
+        sold = await self._sold(record, step.exit_epoch)
+        left = min(step.target - sold, record.size)
+        if market.is_closed or market.payouts is not None or left < market.min_size:
+            summary = f"sold {sold} of {step.target}"
+            return replace(step, is_finished=True, attempt=None, summary=summary)
+        sellable = min(left, record.settled_size).quantize(CENT_OF_A_SHARE, ROUND_DOWN)
+        if sellable < market.min_size:
+            return replace(step, attempt=None, summary="waiting for the entry to settle")
+        attempt = Attempt(
+            number=step.number,
+            side=Side.SELL,
+            size=Shares(sellable),
+            limit_price=None,
+            position_id=record.position_id,
+            exit_epoch=step.exit_epoch,
+            exit_reason=step.reason,
+        )
+        return replace(step, attempt=attempt, summary=f"sell {sellable} of {step.target}")
+
+    async def _sold(self, record: PositionRecord, epoch: int) -> Decimal:
+        total = ZERO
+        for order_hash in await self._ports.orders.orders_of_exit(record.position_id, epoch):
+            progress = await self._ports.orders.load_progress(order_hash)
+            total += progress.matched if progress is not None else ZERO
+        return total
+
+    async def _marked(self, record: PositionRecord, market: Market) -> PositionRecord:
+        """Store the bid as mark and, the first time, the levels of the entry price."""
+        book = await self._ports.markets.book(record.token_id)
+        if book.bids:
+            mark = Mark(record.token_id, book.bids[0].price, book.at)
+            await self._ports.positions.save_marks([mark])
+        if record.avg_entry_price is not None and record.high_water_price is None:
+            levels = entry_levels(record.avg_entry_price, market.tick_size, self._rules)
+            await self._ports.positions.save_levels(
+                record.position_id,
+                Levels(levels.stop_loss, levels.take_profit, None, record.avg_entry_price),
+                self._clock(),
+            )
+        return await self._load(record.position_id)
+
+    async def _due_exit(self, record: PositionRecord, market: Market) -> ExitReason | None:
+        """Return why the position must go: the same condition on two valid reads apart."""
+        if record.size < market.min_size:
+            return None
+        first = await self._read(record)
+        if first is None:
+            return None
+        await asyncio.sleep(self._rules.reads_apart / timedelta(seconds=1))
+        return first if await self._read(record) is first else None
+
+    async def _read(self, record: PositionRecord) -> ExitReason | None:
+        book = await self._ports.markets.book(record.token_id)
+        return exit_condition(record.size, _levels(record), book, self._rules, self._clock())
+
+    def _review(
+        self, record: PositionRecord, market: Market, reason: ExitReason | None = None
+    ) -> PositionReview:
+        mark = record.mark_price or Price(ZERO)
+        entry = record.avg_entry_price or Price(ZERO)
+        pnl = Usd(record.realised_pnl + unrealised_pnl(record.size, entry, mark))
+        outcome = market.outcome_of(record.token_id)
+        held = f"{record.size:f} {outcome} @ {entry:.4f}, bid {mark:.4f}"
+        return PositionReview(
+            position_id=record.position_id,
+            state=record.state,
+            size=record.size,
+            settled_size=record.settled_size,
+            exit_epoch=record.exit_epoch,
+            pnl=pnl,
+            summary=f"{record.state} {held}, P&L ${pnl:+.2f} '{market.question}'",
+            mark_every_s=int(self._rules.mark_every / timedelta(seconds=1)),
+            exit_reason=reason,
+            is_resolved=market.payouts is not None and not record.state.is_over,
+        )
+
+    async def _load(self, position_id: PositionId) -> PositionRecord:
+        record = await self._ports.positions.load_position(position_id)
+        assert record is not None, f"expected position {position_id} in the database"
+        return record
+
+
+def _levels(record: PositionRecord) -> Levels:
+    return Levels(
+        record.stop_loss_price,
+        record.take_profit_price,
+        record.trailing_stop_price,
+        record.high_water_price,
+    )
+
+
+def _changed(old: Price | None, new: Price | None) -> Price | None:
+    """Return the new level; None leaves the old one alone, zero drops it."""
+    if new is None:
+        return old
+    return new if new > 0 else None

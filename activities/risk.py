@@ -1,0 +1,188 @@
+"""Check every limit again and, in one transaction, reserve the worst case and commit the intent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.markets import MarketDesk
+from activities.records import Attempt, Estimate, Ticket
+from exchange.port import OrderDraft, OrderGateway
+from storage.port import (
+    ExitOrder,
+    LimitCaps,
+    OrderStore,
+    PositionStore,
+    Reserved,
+    SignalStore,
+    StoredSignal,
+)
+from trading.orders import Intent
+from trading.risk import entry_deadline
+from trading.rules import RiskRules, Rules
+from trading.types import (
+    IntentId,
+    Market,
+    OrderHash,
+    OrderType,
+    PositionId,
+    Price,
+    Reason,
+    Side,
+    SignalState,
+    TokenId,
+    Wallet,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPorts:
+    """What the risk check looks at and writes to."""
+
+    gateway: OrderGateway
+    orders: OrderStore
+    signals: SignalStore
+    positions: PositionStore
+    markets: MarketDesk
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What an attempt is about, and until when its first byte may leave."""
+
+    token_id: TokenId
+    whale: Wallet
+    position_id: PositionId
+    order_type: OrderType
+    expires_at: datetime
+
+
+class RiskActivities:
+    """The gate between a wish and an intent; nothing is sent that did not pass here."""
+
+    def __init__(self, ports: RiskPorts, rules: Rules, clock: Callable[[], datetime]) -> None:
+        self._ports = ports
+        self._rules = rules
+        self._clock = clock
+
+    @activity.defn
+    async def check_risk(self, attempt: Attempt, estimate: Estimate) -> Ticket:
+        """Commit the attempt's intent with its order hash, or say why not; once per attempt."""
+        known = await self._ports.orders.load_attempt(IntentId(attempt.key))
+        if known is not None:
+            return _ticket(known)
+        now = self._clock()
+        subject = await self._subject(attempt, now)
+        market = await self._ports.markets.find(subject.token_id)
+        assert market is not None, f"expected token {subject.token_id} to have a market"
+        if now > subject.expires_at:
+            return _no(attempt, estimate, Reason.SIGNAL_TOO_OLD, SignalState.EXPIRED)
+        if attempt.size < market.min_size:
+            return _no(attempt, estimate, Reason.SIZE_TOO_SMALL, SignalState.FILTERED)
+        try:
+            intent = self._intent(attempt, estimate, subject, market, now)
+        except ValueError:
+            return _no(attempt, estimate, Reason.SIZE_TOO_SMALL, SignalState.FILTERED)
+        return await self._commit(attempt, estimate, intent)
+
+    async def _commit(self, attempt: Attempt, estimate: Estimate, intent: Intent) -> Ticket:
+        orders, now = self._ports.orders, self._clock()
+        if attempt.exit_reason is not None:
+            answer = await orders.commit_exit(ExitOrder(intent, attempt.exit_reason), now)
+        else:
+            answer = await orders.reserve_entry(intent, limit_caps(self._rules.risk), now)
+        match answer:
+            case Reserved(intent=committed) | (Intent() as committed):
+                return _ticket(committed)
+            case refusal:
+                return _no(attempt, estimate, refusal.reason, SignalState.RISK_REJECTED)
+
+    async def _subject(self, attempt: Attempt, now: datetime) -> _Subject:
+        if attempt.signal_id is not None and not attempt.exit_epoch:
+            stored = await self._ports.signals.load_signal(attempt.signal_id)
+            assert stored is not None, f"expected signal {attempt.signal_id} in the database"
+            return self._entry(attempt, stored, now)
+        assert attempt.position_id is not None, f"expected {attempt.key} to name a position"
+        position = await self._ports.positions.load_position(attempt.position_id)
+        assert position is not None, f"expected position {attempt.position_id} in the database"
+        return _Subject(
+            token_id=position.token_id,
+            whale=position.whale,
+            position_id=position.position_id,
+            order_type=OrderType.FAK,
+            expires_at=now + self._rules.orders.retry_until,
+        )
+
+    def _entry(self, attempt: Attempt, stored: StoredSignal, now: datetime) -> _Subject:
+        rules = self._rules.orders
+        deadline = entry_deadline(stored.signal.traded_at, stored.committed_at, rules)
+        if attempt.number > 1:  # a remainder has its own five seconds, within its give-up time
+            deadline = now + rules.entry_expires_after
+        return _Subject(
+            token_id=stored.signal.token_id,
+            whale=stored.signal.wallet,
+            position_id=PositionId(""),
+            order_type=rules.entry_order_type,
+            expires_at=deadline,
+        )
+
+    def _intent(
+        self,
+        attempt: Attempt,
+        estimate: Estimate,
+        subject: _Subject,
+        market: Market,
+        now: datetime,
+    ) -> Intent:
+        intent_id = IntentId(attempt.key)
+        draft = OrderDraft(
+            intent_id=intent_id,
+            market=market,
+            token_id=subject.token_id,
+            side=attempt.side,
+            size=attempt.size,
+            price=estimate.limit_price,
+            order_type=subject.order_type,
+            created_at=now,
+        )
+        return Intent(
+            intent_id=intent_id,
+            signal_id=attempt.signal_id if attempt.side is Side.BUY else None,
+            position_id=subject.position_id,
+            attempt=attempt.number,
+            exit_epoch=attempt.exit_epoch,
+            condition_id=market.condition_id,
+            whale=subject.whale,
+            order_type=subject.order_type,
+            order=self._ports.gateway.prepare(draft),
+            reference_price=estimate.mid,
+            created_at=now,
+            expires_at=subject.expires_at,
+        )
+
+
+def limit_caps(rules: RiskRules) -> LimitCaps:
+    """Return the caps in force for one reservation."""
+    return LimitCaps(
+        position=rules.position_max,
+        market=rules.market_max,
+        whale=rules.whale_max,
+        wallet=rules.wallet_max,
+        market_share=rules.market_share_max,
+        open_orders=rules.open_orders_max,
+        orders_per_min=rules.orders_per_min_max,
+        orders_per_min_token=rules.orders_per_min_token_max,
+        notional_per_min=rules.notional_per_min_max,
+        repeats=rules.repeats_max,
+        repeats_window=rules.repeats_window,
+    )
+
+
+def _ticket(intent: Intent) -> Ticket:
+    order = intent.order
+    return Ticket(OrderHash(order.order_hash), order.size, Price(order.price))
+
+
+def _no(attempt: Attempt, estimate: Estimate, reason: Reason, ended_as: SignalState) -> Ticket:
+    return Ticket(None, attempt.size, estimate.limit_price, reason, ended_as)

@@ -1,0 +1,45 @@
+"""How the feeds are: when each last spoke, how much it said, what was refused."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+SILENCE_MAX = timedelta(seconds=30)
+
+
+class FeedHealth:
+    """Counts and times what feeds deliver, for metrics and for the dashboard."""
+
+    def __init__(self, registry: CollectorRegistry, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._heard_at: dict[str, datetime] = {}
+        self._messages = Counter(
+            "whalecopy_feed_messages", "Messages taken from a feed.", ["feed"], registry=registry
+        )
+        self._refusals = Counter(
+            "whalecopy_feed_quarantined", "Payloads refused.", ["feed"], registry=registry
+        )
+        self._last = Gauge(
+            "whalecopy_feed_last_message_timestamp_seconds",
+            "When a feed last spoke.",
+            ["feed"],
+            registry=registry,
+        )
+
+    def heard(self, feed: str) -> None:
+        """Note that a feed spoke."""
+        now = self._clock()
+        self._heard_at[feed] = now
+        self._messages.labels(feed).inc()
+        self._last.labels(feed).set(now.timestamp())
+
+    def refused(self, feed: str) -> None:
+        """Note that a payload went to quarantine."""
+        self._refusals.labels(feed).inc()
+
+    def silent(self) -> dict[str, timedelta]:
+        """Return the feeds that have been silent for more than 30 s, and for how long."""
+        now = self._clock()
+        ages = {feed: now - at for feed, at in self._heard_at.items()}
+        return {feed: age for feed, age in ages.items() if age > SILENCE_MAX}
