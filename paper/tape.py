@@ -24,6 +24,8 @@ from paper.tape_format import (
     take_changes,
 )
 
+SHIPPED = Path(__file__).parent / "tapes" / "btc-15m.tape"
+
 _Entry = TypeVar("_Entry")
 
 

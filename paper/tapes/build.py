@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from paper.model import MICROS, Dialect
-from paper.tape import Snapshot, TapeEvent, TapeHeader, TapeMarket
+from paper.tape import SHIPPED, Snapshot, TapeEvent, TapeHeader, TapeMarket
 from paper.tape_format import VERSION
 from paper.tape_writer import write_tape
 from paper.tapes.cast import CAST, make_wallet
@@ -16,7 +16,6 @@ from paper.tapes.moments import find_moments
 from paper.tapes.source import RecordedMarket, Recording, SourceError, load_recording
 from paper.tapes.story import Ending, tell_story
 
-SHIPPED = Path(__file__).with_name("btc-15m.tape")
 SEED = 35
 LEAD_MS = 30_000  # of the first market's quiet books before its window, 14 minutes as recorded
 REST_MS = 60_000  # from a market's end to its resolution, or to its last book if that is later
