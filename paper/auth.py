@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from paper.signing import BadSignatureError, login_signer
 FRESH_MS = 60_000
 _NONCE_MAX = (1 << 256) - 1
 _MAX_KEYS_PER_WALLET = 100
+_SECRET_NAME = "api_key_secret"  # noqa: S105  (a name, not a secret)
 INVALID_LOGIN = "Invalid L1 Request headers"
 INVALID_KEY = "Unauthorized/Invalid api key"
 
@@ -42,21 +44,30 @@ class SignedRequest:
 
 
 class KeyStore(Protocol):
-    """Where API keys survive a restart, as (wallet, key, secret, passphrase)."""
+    """Where API keys, and the secret that they are made from, survive a restart."""
 
     def save_api_key(self, wallet: str, key: str, secret: str, passphrase: str) -> None:
         """Keep a key."""
 
+    def delete_api_key(self, key: str) -> None:
+        """Forget a key."""
+
     def load_api_keys(self) -> Iterable[tuple[str, str, str, str]]:
-        """Return every key kept."""
+        """Return (wallet, key, secret, passphrase) of every key kept, oldest first."""
+
+    def save_setting(self, key: str, body: str) -> None:
+        """Keep a text under a name."""
+
+    def load_setting(self, key: str) -> str | None:
+        """Return a text kept under a name."""
 
 
 class KeyRing:
     """Every API key of the venue. A key follows from wallet, nonce and the server's secret."""
 
-    def __init__(self, store: KeyStore, secret: bytes) -> None:
+    def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._secret = secret
+        self._secret = _server_secret(store)
         self._keys = {row[1]: ApiKey(*row) for row in store.load_api_keys()}
         self._readonly: dict[str, str] = {}
 
@@ -87,8 +98,9 @@ class KeyRing:
         return known if known is not None else self.create(wallet, nonce)
 
     def delete(self, key: ApiKey) -> None:
-        """Forget a key until it is derived again; a restart of the venue remembers it too."""
+        """Forget a key, until it is created or derived again."""
         self._keys.pop(key.key, None)
+        self._store.delete_api_key(key.key)
 
     def create_readonly(self, wallet: str) -> str:
         """Make a read-only key, which is a name and nothing more: no client sends it anywhere."""
@@ -159,6 +171,14 @@ def check_request(request: SignedRequest, keys: KeyRing, now: int) -> ApiKey:
     if not all(hmac.compare_digest(a.encode(), b.encode()) for a, b in expected):
         raise OrderRefusedError(401, INVALID_KEY)
     return key
+
+
+def _server_secret(store: KeyStore) -> bytes:
+    kept = store.load_setting(_SECRET_NAME)
+    if kept is None:
+        kept = secrets.token_hex(32)
+        store.save_setting(_SECRET_NAME, kept)
+    return kept.encode()
 
 
 def _is_fresh(timestamp: str, now: int) -> bool:

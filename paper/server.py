@@ -22,11 +22,9 @@ from paper.wire import Json
 HOST = "127.0.0.1"
 
 
-def build_app(
-    venue: Venue, settings: VenueSettings, store: KeyStore, secret: bytes
-) -> web.Application:
-    """Return the whole venue as one application. `secret` is what API keys are made from."""
-    keys = KeyRing(store, secret)
+def build_app(venue: Venue, settings: VenueSettings, store: KeyStore) -> web.Application:
+    """Return the whole venue as one application; `store` keeps its API keys."""
+    keys = KeyRing(store)
     accounts = Accounts(venue, keys, deposit_wallets_only=settings.deposit_wallets_only)
     app = web.Application(middlewares=[venue_errors], client_max_size=MAX_BODY_BYTES)
     app[SITE] = Site(
