@@ -158,7 +158,9 @@ def _reason(name: str, task: "asyncio.Task[None]") -> EmbeddedError:
         return error
     if error is None:
         return ServiceFailedError(f"{name} was stopped")
-    reason = ServiceFailedError(f"{name} could not be kept running: {error!r}")
+    reason = ServiceFailedError(
+        f"{name} could not be kept running: {type(error).__name__}: {error}"
+    )
     reason.__cause__ = error
     return reason
 
