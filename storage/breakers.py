@@ -1,0 +1,110 @@
+"""What halts entries: a halt row, a pause after losses in a row, the day's realised loss."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import delete, func, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.tables import breakers, halts
+from trading.rules import RiskRules
+from trading.types import TokenId, Wallet
+
+_BREAKERS = text(
+    """
+    SELECT
+        (SELECT reason FROM halts
+         WHERE (scope = 'WALLET' AND key = :wallet) OR (scope = 'TOKEN' AND key = :token_id)
+         ORDER BY scope DESC LIMIT 1) AS halt,
+        (SELECT paused_until FROM breakers WHERE wallet = :wallet) AS paused_until,
+        (SELECT coalesce(sum(pnl), 0) FROM daily_pnl
+         WHERE wallet = :wallet AND day = :today) AS pnl_today
+    """
+)
+
+
+class HaltScope(StrEnum):
+    """What is halted: all entries of a wallet, or those of one token."""
+
+    WALLET = "WALLET"
+    TOKEN = "TOKEN"  # noqa: S105 - a scope, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A standing halt of entries; only a person or the rule that set it takes it away."""
+
+    scope: HaltScope
+    key: str
+    reason: str
+    halted_at: datetime
+
+
+async def find_halt(
+    connection: AsyncConnection,
+    rules: RiskRules,
+    wallet: Wallet,
+    token_id: TokenId | None,
+    now: datetime,
+) -> str:
+    """Return why entries of a wallet (and token) are halted now, or nothing.
+
+    A day is the UTC date of the confirmation that made the profit or loss.
+    """
+    question = {
+        "wallet": wallet,
+        "token_id": token_id or "",
+        "today": now.astimezone(UTC).date(),
+    }
+    row = (await connection.execute(_BREAKERS, question)).mappings().one()
+    if row["halt"] is not None:
+        return str(row["halt"])
+    paused_until: datetime | None = row["paused_until"]
+    if paused_until is not None and now < paused_until:
+        return f"paused until {paused_until.isoformat()} after losses in a row"
+    loss = -Decimal(row["pnl_today"])
+    if loss > rules.daily_loss_max:
+        return f"daily loss {loss} above {rules.daily_loss_max}"
+    return ""
+
+
+async def count_result(
+    connection: AsyncConnection, rules: RiskRules, wallet: Wallet, pnl: Decimal, now: datetime
+) -> None:
+    """Count a closed position's result; enough losses in a row pause entries, and start again."""
+    lost = 1 if pnl < 0 else 0
+    row = insert(breakers).values(wallet=wallet, losses_in_row=lost, changed_at=now)
+    losses = breakers.c.losses_in_row + 1 if lost else 0
+    counted = row.on_conflict_do_update(
+        index_elements=(breakers.c.wallet,), set_={"losses_in_row": losses, "changed_at": now}
+    ).returning(breakers.c.losses_in_row)
+    in_row: int = (await connection.execute(counted)).scalar_one()
+    if in_row >= rules.losses_in_row_max:
+        paused = breakers.update().where(breakers.c.wallet == wallet)
+        until = func.greatest(breakers.c.paused_until, now + rules.pause)
+        await connection.execute(paused.values(losses_in_row=0, paused_until=until))
+
+
+async def set_halt(connection: AsyncConnection, halt: Halt) -> None:
+    """Store a halt; the first reason stands until it is cleared."""
+    row = insert(halts).values(
+        scope=halt.scope, key=halt.key, reason=halt.reason, halted_at=halt.halted_at
+    )
+    await connection.execute(row.on_conflict_do_nothing())
+
+
+async def halt_entries(db: Database, halt: Halt) -> None:
+    """Halt entries of a wallet or a token until somebody clears it."""
+    async with db.transaction() as connection:
+        await set_halt(connection, halt)
+
+
+async def clear_halt(db: Database, scope: HaltScope, key: str) -> bool:
+    """Take a halt away; return False when there was none."""
+    statement = delete(halts).where(halts.c.scope == scope, halts.c.key == key)
+    async with db.transaction() as connection:
+        return bool((await connection.execute(statement)).rowcount)

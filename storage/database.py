@@ -1,0 +1,118 @@
+"""The way to PostgreSQL: one pool, short transactions, time limits and one tree of errors."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode
+
+import asyncpg
+from sqlalchemy import exc, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from storage.port import StorageError, StorageUnavailableError
+from trading.rules import RiskRules
+from trading.types import Wallet
+
+POOL_SIZE = 10
+STATEMENT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10  # a burst waits for a connection rather than failing
+_PASSING = ("08", "53", "57", "40", "55")
+"""SQLSTATE classes that a repeat may cure: connection, resources, operator, rollback, locks."""
+
+
+class Database(Protocol):
+    """What every topic of the store needs: a transaction, the breakers' rules, whose books."""
+
+    @property
+    def rules(self) -> RiskRules:
+        """Return the rules that the breakers obey."""
+
+    @property
+    def wallet(self) -> Wallet | None:
+        """Return the wallet whose books are asked for; None is all of them."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction that commits at its end and rolls back when something is raised."""
+
+
+def async_url(database_url: str) -> str:
+    """Spell an address the way SQLAlchemy's asyncpg dialect wants it.
+
+    `postgres://` and `postgresql://` are taken too, and libpq's `sslmode` becomes `ssl`.
+    """
+    url = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+asyncpg://", database_url)
+    return _rename_parameter(url, "sslmode", "ssl")
+
+
+def plain_url(database_url: str) -> str:
+    """Spell an address the way asyncpg itself wants it."""
+    url = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", database_url)
+    return _rename_parameter(url, "ssl", "sslmode")
+
+
+def open_engine(database_url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
+    """Make a bounded pool whose connections are tested before use; nothing connects yet."""
+    timeout_ms = STATEMENT_TIMEOUT_S * 1000
+    return create_async_engine(
+        async_url(database_url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S * 2,
+            "server_settings": {
+                "application_name": "whalecopy",
+                "statement_timeout": str(timeout_ms),
+                "idle_in_transaction_session_timeout": str(timeout_ms * 2),
+                "timezone": "UTC",
+            },
+        },
+    )
+
+
+async def ring(connection: AsyncConnection, channel: str, key: str) -> None:
+    """Tell everybody who listens that something about `key` is committed, at the commit."""
+    await connection.execute(select(func.pg_notify(channel, key)))
+
+
+@asynccontextmanager
+async def translated_errors() -> AsyncIterator[None]:
+    """Turn the driver's errors into ours.
+
+    Raises:
+        StorageUnavailableError: the database could not be reached or gave up; repeat the call.
+        StorageError: the database refused, which is a bug or a broken invariant.
+    """
+    try:
+        yield
+    except exc.DBAPIError as error:
+        if error.connection_invalidated or _is_passing(error.orig):
+            raise StorageUnavailableError(_describe(error.orig)) from error
+        raise StorageError(_describe(error.orig)) from error
+    except (exc.TimeoutError, TimeoutError, OSError, asyncpg.InterfaceError) as error:
+        raise StorageUnavailableError(_describe(error)) from error
+    except asyncpg.PostgresError as error:
+        raise StorageUnavailableError(_describe(error)) from error
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None)
+    return not isinstance(state, str) or state.startswith(_PASSING)
+
+
+def _describe(error: BaseException | None) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no text'}"
+
+
+def _rename_parameter(url: str, old: str, new: str) -> str:
+    head, mark, query = url.partition("?")
+    if not mark:
+        return url
+    pairs = [(new if name == old else name, text) for name, text in parse_qsl(query)]
+    return f"{head}?{urlencode(pairs, safe='/')}"

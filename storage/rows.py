@@ -1,0 +1,223 @@
+"""Turns rows into the records that rooms hand each other; the only place that reads columns."""
+
+from decimal import Decimal
+
+from sqlalchemy import RowMapping
+
+from storage.port import PositionRecord, StoredSignal, WhaleRecord
+from trading.decide import WhaleStanding
+from trading.orders import Intent, OrderProgress, PreparedOrder, UnsignedOrder, VenueTrade
+from trading.types import (
+    ConditionId,
+    FeeSchedule,
+    IntentId,
+    Market,
+    OrderHash,
+    OrderState,
+    OrderType,
+    PositionId,
+    PositionState,
+    Price,
+    Protocol,
+    Reason,
+    Refusal,
+    Settlement,
+    Shares,
+    Side,
+    SignalId,
+    SignalState,
+    SignatureType,
+    Source,
+    TokenId,
+    Usd,
+    Wallet,
+    WhaleSignal,
+)
+
+
+def read_signal(row: RowMapping) -> StoredSignal:
+    """Read a row of `signals`."""
+    signal = WhaleSignal(
+        signal_id=SignalId(row["signal_id"]),
+        wallet=Wallet(row["wallet"]),
+        token_id=TokenId(row["token_id"]),
+        side=Side(row["side"]),
+        size=Shares(row["size"]),
+        price=Price(row["price"]),
+        fill_count=row["fill_count"],
+        traded_at=row["traded_at"],
+        detected_at=row["detected_at"],
+        source=Source(row["source"]),
+        transaction_hash=row["transaction_hash"],
+    )
+    reason = row["refusal_reason"]
+    return StoredSignal(
+        signal=signal,
+        state=SignalState(row["state"]),
+        committed_at=row["committed_at"],
+        refusal=None if reason is None else Refusal(Reason(reason), row["refusal_numbers"]),
+    )
+
+
+def read_market(row: RowMapping) -> Market:
+    """Read a row of `markets`; the tick size comes without trailing zeros."""
+    payouts = row["payouts"]
+    return Market(
+        condition_id=ConditionId(row["condition_id"]),
+        question=row["question"],
+        slug=row["slug"],
+        outcomes=tuple(row["outcomes"]),
+        token_ids=tuple(TokenId(token_id) for token_id in row["token_ids"]),
+        protocol=Protocol(row["version"]),
+        neg_risk=row["neg_risk"],
+        tick_size=Price(_trim(row["tick_size"])),
+        min_size=Shares(_trim(row["min_size"])),
+        fees=FeeSchedule(_trim(row["fee_rate"]), row["fee_exponent"]),
+        ends_at=row["end_date"],
+        is_active=row["active"],
+        is_closed=row["closed"],
+        accepts_orders=row["accepts_orders"],
+        liquidity=_usd(row["liquidity"]),
+        volume=_usd(row["volume"]),
+        payouts=None if payouts is None else tuple(Price(payout) for payout in payouts),
+    )
+
+
+def read_whale(row: RowMapping) -> WhaleRecord:
+    """Read a row of `whales`."""
+    standing = WhaleStanding(
+        wallet=Wallet(row["address"]),
+        is_followed=row["is_active"],
+        is_paused=row["is_paused"],
+        quality_score=row["quality_score"],
+        win_rate=row["win_rate"],
+        closed_trades=row["closed_trades"],
+    )
+    return WhaleRecord(
+        standing=standing,
+        pseudonym=row["pseudonym"],
+        total_volume=Usd(row["total_volume"]),
+        total_trades=row["total_trades"],
+        roi=row["roi"],
+        sharpe_ratio=row["sharpe_ratio"],
+        max_drawdown=row["max_drawdown"],
+        profit_factor=row["profit_factor"],
+        rank=row["rank"],
+        is_invented=row["is_invented"],
+    )
+
+
+def read_intent(row: RowMapping) -> Intent:
+    """Read a row of `intents`."""
+    signal_id = row["signal_id"]
+    return Intent(
+        intent_id=IntentId(row["intent_id"]),
+        signal_id=None if signal_id is None else SignalId(signal_id),
+        position_id=PositionId(row["position_id"]),
+        attempt=row["attempt"],
+        exit_epoch=row["exit_epoch"],
+        condition_id=ConditionId(row["condition_id"]),
+        whale=Wallet(row["whale"]),
+        order_type=OrderType(row["order_type"]),
+        order=_read_prepared(row),
+        reference_price=Price(row["reference_price"]),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def _read_prepared(row: RowMapping) -> PreparedOrder:
+    unsigned = UnsignedOrder(
+        maker=Wallet(row["maker"]),
+        signer=Wallet(row["signer"]),
+        token_id=TokenId(row["token_id"]),
+        maker_amount=row["maker_amount"],
+        taker_amount=row["taker_amount"],
+        side=Side(row["side"]),
+        signature_type=SignatureType(row["signature_type"]),
+        salt=int(row["salt"]),
+        timestamp_ms=row["timestamp_ms"],
+        protocol=Protocol(row["protocol"]),
+        neg_risk=row["neg_risk"],
+        expiration_s=row["expiration_s"],
+    )
+    return PreparedOrder(
+        unsigned=unsigned,
+        order_hash=OrderHash(row["order_hash"]),
+        size=Shares(row["size"]),
+        price=Price(row["price"]),
+        cost_max=Usd(row["cost_max"]),
+    )
+
+
+def read_progress(order: RowMapping, trades: list[VenueTrade]) -> OrderProgress:
+    """Read a row of `orders` together with its fills."""
+    return OrderProgress(
+        order_hash=OrderHash(order["order_id"]),
+        size=Shares(order["size"]),
+        state=OrderState(order["status"]),
+        size_matched=Shares(order["size_matched"]),
+        trades={trade.trade_id: trade for trade in trades},
+        had_unknown=order["had_unknown"],
+        adopted=order["adopted"],
+        text=order["error"],
+        faults=tuple(order["faults"]),
+    )
+
+
+def read_trade(row: RowMapping) -> VenueTrade:
+    """Read a row of `fills`."""
+    return VenueTrade(
+        trade_id=row["trade_id"],
+        order_hash=OrderHash(row["order_id"]),
+        token_id=TokenId(row["token_id"]),
+        side=Side(row["side"]),
+        size=Shares(row["size"]),
+        cost=Usd(row["cost"]),
+        fee=Usd(row["fee"]),
+        settlement=Settlement(row["settlement"]),
+        matched_at=row["matched_at"],
+        transaction_hash=row["transaction_hash"],
+        is_taker=row["is_taker"],
+    )
+
+
+def read_position(row: RowMapping) -> PositionRecord:
+    """Read a row of `positions`."""
+    return PositionRecord(
+        position_id=PositionId(row["position_id"]),
+        wallet=Wallet(row["user_address"]),
+        whale=Wallet(row["source_whale"]),
+        condition_id=ConditionId(row["condition_id"]),
+        token_id=TokenId(row["token_id"]),
+        state=PositionState(row["status"]),
+        size=Shares(row["size"]),
+        settled_size=Shares(row["settled_size"]),
+        avg_entry_price=_price(row["avg_entry_price"]),
+        exposure=Usd(row["exposure"]),
+        fees=Usd(row["fees"]),
+        realised_pnl=Usd(row["realised_pnl"]),
+        mark_price=_price(row["current_price"]),
+        marked_at=row["last_pnl_update"],
+        stop_loss_price=_price(row["stop_loss_price"]),
+        take_profit_price=_price(row["take_profit_price"]),
+        trailing_stop_price=_price(row["trailing_stop_price"]),
+        high_water_price=_price(row["high_water_price"]),
+        exit_epoch=row["exit_epoch"],
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+    )
+
+
+def _price(number: Decimal | None) -> Price | None:
+    return None if number is None else Price(number)
+
+
+def _usd(number: Decimal | None) -> Usd | None:
+    return None if number is None else Usd(number)
+
+
+def _trim(number: Decimal) -> Decimal:
+    """Drop trailing zeros without an exponent: 0.010000 is 0.01, 100.000000 is 100."""
+    whole = number == number.to_integral_value()
+    return number.quantize(Decimal(1)) if whole else number.normalize()

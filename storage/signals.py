@@ -1,0 +1,143 @@
+"""Signals: the outbox between listening and trading, claimed by workers, ended once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database, ring
+from storage.port import StorageError, StoredSignal
+from storage.rows import read_signal
+from storage.tables import decisions, signals, whales
+from trading.types import (
+    Refusal,
+    SignalId,
+    SignalState,
+    WhaleSignal,
+)
+
+CLAIM = timedelta(seconds=5)
+CHANNEL = "signals"
+
+
+async def record_signal(db: Database, signal: WhaleSignal, now: datetime) -> bool:
+    """Commit a signal and notify `signals`; return False when it was there before."""
+    async with db.transaction() as connection:
+        statement = insert(signals).values(
+            signal_id=signal.signal_id,
+            wallet=signal.wallet,
+            token_id=signal.token_id,
+            side=signal.side,
+            size=signal.size,
+            price=signal.price,
+            fill_count=signal.fill_count,
+            traded_at=signal.traded_at,
+            detected_at=signal.detected_at,
+            source=signal.source,
+            transaction_hash=signal.transaction_hash,
+            state=SignalState.WAITING,
+            committed_at=now,
+        )
+        stored = await connection.execute(statement.on_conflict_do_nothing())
+        if not stored.rowcount:
+            return False
+        last_active = func.greatest(whales.c.last_active, signal.traded_at)
+        seen = update(whales).where(whales.c.address == signal.wallet)
+        await connection.execute(seen.values(last_active=last_active))
+        await ring(connection, CHANNEL, signal.signal_id)
+        return True
+
+
+async def claim_signals(
+    db: Database, claimant: str, limit: int, now: datetime
+) -> Sequence[StoredSignal]:
+    """Claim waiting signals (or expired claims) for 5 s, oldest first, skipping locked rows."""
+    free = or_(signals.c.claimed_until.is_(None), signals.c.claimed_until <= now)
+    waiting = signals.c.state == text(f"'{SignalState.WAITING}'")
+    oldest = (
+        select(signals.c.signal_id)
+        .where(waiting, free)
+        .order_by(signals.c.committed_at, signals.c.signal_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    claimed = (
+        update(signals)
+        .where(signals.c.signal_id.in_(oldest))
+        .values(claimed_by=claimant, claimed_until=now + CLAIM)
+        .returning(signals)
+    )
+    async with db.transaction() as connection:
+        rows = (await connection.execute(claimed)).mappings().all()
+    found = [read_signal(row) for row in rows]
+    return sorted(found, key=lambda stored: (stored.committed_at, stored.signal.signal_id))
+
+
+async def release_claim(db: Database, signal_id: SignalId, claimant: str) -> None:
+    """Mark a claimed signal RUNNING for good: its workflow exists, whoever holds the claim now."""
+    statement = (
+        update(signals)
+        .where(signals.c.signal_id == signal_id, signals.c.state == SignalState.WAITING)
+        .values(state=SignalState.RUNNING, claimed_by=claimant, claimed_until=None)
+    )
+    async with db.transaction() as connection:
+        await connection.execute(statement)
+
+
+async def load_signal(db: Database, signal_id: SignalId) -> StoredSignal | None:
+    """Return a signal."""
+    async with db.transaction() as connection:
+        row = await _find(connection, signal_id)
+    return read_signal(row) if row is not None else None
+
+
+async def save_decision(
+    db: Database, signal_id: SignalId, step: str, verdict: Mapping[str, str], now: datetime
+) -> None:
+    """Store what a step decided, with its numbers; the first verdict of a step stands."""
+    statement = insert(decisions).values(
+        signal_id=signal_id, step=step, verdict=dict(verdict), decided_at=now
+    )
+    async with db.transaction() as connection:
+        await connection.execute(statement.on_conflict_do_nothing())
+
+
+async def load_decision(db: Database, signal_id: SignalId, step: str) -> Mapping[str, str] | None:
+    """Return a step's stored verdict, its figures in the order they were computed."""
+    statement = select(decisions.c.verdict).where(
+        decisions.c.signal_id == signal_id, decisions.c.step == step
+    )
+    async with db.transaction() as connection:
+        verdict: dict[str, str] | None = (await connection.execute(statement)).scalar_one_or_none()
+    return verdict
+
+
+async def finish_signal(
+    db: Database, signal_id: SignalId, state: SignalState, refusal: Refusal | None, now: datetime
+) -> SignalState:
+    """Write the terminal state; the first one stands and is returned."""
+    assert state.is_terminal, f"expected a terminal state for signal {signal_id}, received {state}"
+    unfinished = signals.c.state.in_((SignalState.WAITING, SignalState.RUNNING))
+    statement = update(signals).where(signals.c.signal_id == signal_id, unfinished)
+    statement = statement.values(
+        state=state,
+        finished_at=now,
+        claimed_until=None,
+        refusal_reason=refusal.reason if refusal is not None else None,
+        refusal_numbers=dict(refusal.numbers) if refusal is not None else None,
+    )
+    async with db.transaction() as connection:
+        if (await connection.execute(statement)).rowcount:
+            await ring(connection, CHANNEL, signal_id)
+            return state
+        row = await _find(connection, signal_id)
+    if row is None:
+        raise StorageError(f"expected signal {signal_id}, found none")
+    return SignalState(row["state"])
+
+
+async def _find(connection: AsyncConnection, signal_id: SignalId) -> RowMapping | None:
+    statement = select(signals).where(signals.c.signal_id == signal_id)
+    return (await connection.execute(statement)).mappings().one_or_none()

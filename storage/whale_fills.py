@@ -1,0 +1,118 @@
+"""Every whale fill that any source reported, and what a whale held by them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from sqlalchemy import ColumnElement, and_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.tables import tokens, trades
+from trading.types import MICRO, Reason, Shares, TokenId, Wallet, WhaleFill
+
+_HOLDING = text(
+    """
+    SELECT coalesce(sum(CASE side WHEN 'BUY' THEN size ELSE -size END), 0)
+    FROM (
+        SELECT side, max(size) AS size
+        FROM (
+            SELECT transaction_hash, source, side, sum(size) AS size, max(timestamp) AS traded_at
+            FROM trades
+            WHERE trader_address = :whale AND token_id = :token_id AND NOT removed
+            GROUP BY transaction_hash, source, side
+        ) AS per_source
+        GROUP BY transaction_hash, side
+        HAVING max(traded_at) < :before
+    ) AS per_transaction
+    """
+)
+
+
+async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
+    """Store a fill; return False when this source's report of it is already there.
+
+    A report with a log index is known by (source, transaction, log index, wallet). One without is
+    known by its terms and `ordinal`, its number among identical fills of one answer of that
+    source: a source that repeats itself is counted once, a source that reports two like fills,
+    twice. A `removed` report takes the stored one back; only a report from another block brings
+    it again, so that a late copy of what the chain dropped changes nothing.
+    """
+    condition_id = select(tokens.c.condition_id).where(tokens.c.token_id == fill.token_id)
+    statement = insert(trades).values(
+        condition_id=condition_id.scalar_subquery(),
+        trader_address=fill.wallet,
+        token_id=fill.token_id,
+        side=fill.side,
+        size=fill.size,
+        price=fill.price,
+        transaction_hash=fill.transaction_hash,
+        log_index=fill.log_index,
+        block_number=fill.block_number,
+        order_hash=fill.order_hash,
+        is_taker=fill.is_taker,
+        source=fill.source,
+        ordinal=ordinal,
+        timestamp=fill.traded_at,
+        seen_at=fill.seen_at,
+        removed=fill.removed,
+    )
+    async with db.transaction() as connection:
+        stored = await connection.execute(statement.on_conflict_do_nothing())
+        return bool(stored.rowcount) or await _turn(connection, fill, ordinal)
+
+
+async def skip_fills(db: Database, fills: Sequence[WhaleFill], reason: Reason) -> None:
+    """Mark fills as not followed, with the reason, in every source's report of them."""
+    async with db.transaction() as connection:
+        for fill in fills:
+            same = and_(
+                trades.c.transaction_hash == fill.transaction_hash,
+                trades.c.trader_address == fill.wallet,
+                trades.c.token_id == fill.token_id,
+                trades.c.side == fill.side,
+            )
+            skipped = update(trades).where(same).values(followed=False, skip_reason=reason)
+            await connection.execute(skipped)
+
+
+async def whale_holding(db: Database, whale: Wallet, token_id: TokenId, before: datetime) -> Shares:
+    """Return what a whale held of a token before a time, as far as its fills were seen.
+
+    Per transaction and side the largest total that any one source reports counts, never their
+    sum. A transaction counts once every source that saw it dates it before the time.
+    """
+    question = {"whale": whale, "token_id": token_id, "before": before}
+    async with db.transaction() as connection:
+        held: Decimal = (await connection.execute(_HOLDING, question)).scalar_one()
+    return Shares(max(held, Decimal(0)))
+
+
+async def _turn(connection: AsyncConnection, fill: WhaleFill, ordinal: int) -> bool:
+    """Take a stored report back, or bring it again from another block; tell if that was news."""
+    news = [_is_report(fill, ordinal), trades.c.removed.is_(not fill.removed)]
+    if not fill.removed:
+        news.append(trades.c.block_number.is_distinct_from(fill.block_number))
+    statement = update(trades).where(*news)
+    turned = statement.values(removed=fill.removed, block_number=fill.block_number)
+    return bool((await connection.execute(turned)).rowcount)
+
+
+def _is_report(fill: WhaleFill, ordinal: int) -> ColumnElement[bool]:
+    same = [
+        trades.c.transaction_hash == fill.transaction_hash,
+        trades.c.trader_address == fill.wallet,
+        trades.c.source == fill.source,
+    ]
+    if fill.log_index is not None:
+        return and_(*same, trades.c.log_index == fill.log_index)
+    return and_(
+        *same,
+        trades.c.log_index.is_(None),
+        trades.c.token_id == fill.token_id,
+        trades.c.side == fill.side,
+        trades.c.size == fill.size.quantize(MICRO, ROUND_HALF_UP),
+        trades.c.price == fill.price.quantize(MICRO, ROUND_HALF_UP),
+        trades.c.ordinal == ordinal,
+    )
