@@ -17,6 +17,7 @@ def add_audit_routes(app: web.Application) -> None:
     app.router.add_get("/_paper/orders", public(list_orders))
     app.router.add_get("/_paper/fills", public(list_fills))
     app.router.add_get("/_paper/wallets", public(list_wallets))
+    app.router.add_get("/_paper/play", public(get_play))
     app.router.add_post("/_paper/faults", public(refuse_faults))
 
 
@@ -40,6 +41,30 @@ def list_wallets(call: Call) -> Json:
         }
         for address, (cash, tokens) in call.site.venue.wallets().items()
     ]
+
+
+def get_play(call: Call) -> Json:
+    """Tell what is played, how far it has come, and what in it is invented; times in ms."""
+    venue = call.site.venue
+    play, header = venue.play, venue.tape_header
+    row: dict[str, Json] = {"now": venue.now(), "speed": str(venue.speed), "done": venue.is_done}
+    if play is not None:
+        row |= {
+            "play_id": play.play_id,
+            "started_at": play.started_at,
+            "tape_time": play.tape_at,
+            "markets": play.market_limit,
+        }
+    if header is not None:
+        row |= {
+            "tape": header.name,
+            "tape_starts_at": header.starts_at,
+            "tape_ends_at": header.ends_at,
+            "attribution": header.attribution,
+            "licence": header.licence,
+            "invented": list(header.invented),
+        }
+    return row
 
 
 def refuse_faults(_call: Call) -> Json:

@@ -1,5 +1,6 @@
 """A venue without a matching engine: what tests put into it stays as it is."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,7 +16,10 @@ from paper.model import (
     OrderType,
     SignedOrder,
     Trade,
+    VenueEvent,
 )
+from paper.playback import Play
+from paper.tape import TapeHeader, TapeWallet
 from paper.venue import SubmitResult, Venue
 
 CONDITION, CONDITION_V3, CONDITION_NEG_RISK = ("0x" + f"{n:02x}" * 32 for n in (17, 34, 51))
@@ -99,6 +103,8 @@ class StillVenue(Venue):
         self.made: list[Trade] = []
         self.cash: dict[str, int] = {}
         self.history: list[tuple[int, int]] = []
+        self.playing: Play | None = None
+        self.header: TapeHeader | None = None
 
     def now(self) -> int:
         return self.at
@@ -164,6 +170,31 @@ class StillVenue(Venue):
 
     def balance(self, wallet: str, token_id: str | None) -> int:
         return self.cash.get(wallet, 0) if token_id is None else 0
+
+    def subscribe(self, capacity: int = 10_000) -> asyncio.Queue[VenueEvent]:
+        return asyncio.Queue(capacity)
+
+    def unsubscribe(self, queue: asyncio.Queue[VenueEvent]) -> None:
+        """Nothing was subscribed to."""
+
+    def tape_wallets(self) -> Sequence[TapeWallet]:
+        return ()
+
+    @property
+    def play(self) -> Play | None:
+        return self.playing
+
+    @property
+    def tape_header(self) -> TapeHeader | None:
+        return self.header
+
+    @property
+    def speed(self) -> Decimal:
+        return Decimal(20)
+
+    @property
+    def is_done(self) -> bool:
+        return False
 
     def wallets(self) -> dict[str, tuple[int, dict[str, int]]]:
         return {wallet: (cash, {TOKEN: 2_500_000}) for wallet, cash in self.cash.items()}

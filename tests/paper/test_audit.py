@@ -3,9 +3,11 @@
 import dataclasses
 
 from paper.audit import NO_FAULTS
+from paper.playback import Play
+from paper.tape import TapeHeader
 from tests.paper.client_desk import OWNER, open_desk
 from tests.paper.posted_orders import Asked
-from tests.paper.still_venue import CONDITION, START, TOKEN
+from tests.paper.still_venue import CONDITION, START, TOKEN, StillVenue
 from tests.paper.test_rest_account import a_trade
 
 
@@ -67,6 +69,35 @@ async def test_every_account_of_the_ledger_is_listed() -> None:
         answer = await desk.get("/_paper/wallets")
     row = {"address": OWNER, "cash": "10000", "tokens": {TOKEN: "2.5"}}
     assert answer == (200, [row])
+
+
+async def test_a_venue_without_a_tape_plays_nothing() -> None:
+    async with open_desk() as desk:
+        answer = await desk.get("/_paper/play")
+    assert answer == (200, {"now": START, "speed": "20", "done": False})
+
+
+async def test_the_play_says_what_in_it_is_invented() -> None:
+    venue = StillVenue()
+    venue.playing = Play("0a1b2c3d", "tiny", 2, START, START, 7_000)
+    venue.header = TapeHeader("tiny", 1, "somebody", "CC BY 4.0", ("wallets", "fees"), 5, 9)
+    async with open_desk(venue=venue) as desk:
+        _, play = await desk.get("/_paper/play")
+    assert play == {
+        "now": START,
+        "speed": "20",
+        "done": False,
+        "play_id": "0a1b2c3d",
+        "started_at": START,
+        "tape_time": 7_000,
+        "markets": 2,
+        "tape": "tiny",
+        "tape_starts_at": 5,
+        "tape_ends_at": 9,
+        "attribution": "somebody",
+        "licence": "CC BY 4.0",
+        "invented": ["wallets", "fees"],
+    }
 
 
 async def test_faults_are_refused_in_clear_words() -> None:

@@ -1,0 +1,100 @@
+"""Runs the local venue as a process of its own: `python -m paper`."""
+
+import asyncio
+import json
+import signal
+import sys
+
+import structlog
+from aiohttp import web
+
+from paper.audit import NO_FAULTS
+from paper.model import VenueSettings
+from paper.options import Options, parse_options
+from paper.server import HOST, addresses, build_app
+from paper.store import StoreError
+from paper.tape import TapeError, open_tape
+from paper.venue import Venue
+
+_SHUTDOWN_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class PortError(Exception):
+    """The port cannot be had."""
+
+
+def main() -> int:
+    """Serve until told to stop; return the exit status, 1 for anything that prevents it."""
+    options = parse_options(sys.argv[1:])
+    _log_to_stderr()
+    if options.faults is not None:
+        return _fail(f"--faults {options.faults}: {NO_FAULTS}")
+    try:
+        asyncio.run(_run(options))
+    except (TapeError, StoreError, PortError) as error:
+        return _fail(str(error))
+    return 0
+
+
+async def _run(options: Options) -> None:
+    venue = Venue(
+        open_tape(options.tape),
+        options.settings,
+        home=options.home,
+        speed=options.speed,
+        market_limit=options.market_limit,
+        resume=options.resume,
+    )
+    try:
+        await _serve(venue, options.settings, options.port)
+    finally:
+        venue.close()
+
+
+async def _serve(venue: Venue, settings: VenueSettings, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    app = build_app(venue, settings, venue.store)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await _listen(runner, port)
+        async with asyncio.TaskGroup() as tasks:
+            playing = tasks.create_task(venue.run())
+            sys.stdout.write(json.dumps(addresses(runner.addresses[0][1])) + "\n")
+            sys.stdout.flush()
+            await stop.wait()
+            _log.info("venue_stopped")
+            playing.cancel()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+    except OSError as error:
+        raise PortError(f"port {port} of {HOST} cannot be had: {error.strerror}") from error
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"paper: {message}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
