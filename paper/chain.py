@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from paper.derive import hash_text
 from paper.matching import notional
 from paper.model import ChainLog, Dialect, Market, Side, SignedOrder, Trade
+from paper.signing import exchange_for
 
 # topic0 of OrderFilled and OrdersMatched: keccak of their signatures. CLOB V2 and Protocol V2
 # share theirs; V1 tells assets instead of a side and a token.
@@ -15,14 +16,6 @@ ORDERS_MATCHED = "0x174b3811690657c217184f89418266767c87e4805d09680c39fc9c031c0c
 ORDER_FILLED_V1 = "0xd0a08e8c493f9c94f29311604c9de1b4e8c8d4c06bd0c789af57f2d65bfec0f6"
 ORDERS_MATCHED_V1 = "0x63bf4d16b7fa898ef4c4b2b6d90fd201e9c56313b65638af6088d149d2ce956c"
 
-_EXCHANGES = {
-    (Dialect.V1, False): "0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E",
-    (Dialect.V1, True): "0xC5d563A36AE78145C45a50134d48A1215220f80a",
-    (Dialect.CLOB_V2, False): "0xE111180000d2663C0091e4f400237545B87B996B",
-    (Dialect.CLOB_V2, True): "0xe2222d279d744050d28e00520010520000310F59",
-    (Dialect.PROTOCOL_V2, False): "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa",
-    (Dialect.PROTOCOL_V2, True): "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa",
-}
 FIRST_BLOCK = 80_000_000
 _ZERO = f"{0:064x}"
 
@@ -58,11 +51,6 @@ class _Filled:
     size: int
     cost: int
     fee: int
-
-
-def exchange_address(dialect: Dialect, *, neg_risk: bool) -> str:
-    """Return the exchange contract that settles a market's trades, checksummed."""
-    return _EXCHANGES[dialect, neg_risk]
 
 
 class Chain:
@@ -153,7 +141,7 @@ def receipt_of(trade: Trade, transaction_hash: str, market: Market, orders: Orde
     As the exchange contracts do, a maker's log names the taker's wallet as its counterparty and
     the taker's log names the exchange: topic 2 is always the wallet whose order it is.
     """
-    exchange = exchange_address(market.dialect, neg_risk=market.neg_risk)
+    exchange = exchange_for(market.dialect, neg_risk=market.neg_risk).address
     makers = [
         _Filled(
             maker.order_id,

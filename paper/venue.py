@@ -30,7 +30,7 @@ from paper.playback import Play
 from paper.redemption import Redemption
 from paper.registry import Listing
 from paper.settlement import chain_status
-from paper.store import Store
+from paper.store import Store, StoreError
 from paper.tape import Tape, TapeHeader, TapeWallet
 
 STEP_S = 0.02
@@ -88,6 +88,7 @@ class Venue:
         self._speed = speed
         self._tape = tape
         self._saved_at = 0
+        self._failure: StoreError | None = None
         self.store = Store(home)
         opening = Opening(tape, settings, speed, market_limit, resume, secrets.token_hex(4))
         try:
@@ -278,8 +279,10 @@ class Venue:
 
     def close(self) -> None:
         """Save everything and let go of the home."""
-        self._save()
-        self.store.close()
+        try:
+            self._save()
+        finally:
+            self.store.close()
 
     def _listing(self, condition_id: str) -> Listing:
         listing = self._company.floor.registry.get(condition_id)
@@ -288,5 +291,12 @@ class Venue:
         return listing
 
     def _save(self) -> None:
+        # What could not be saved is not known to the file, so that nothing later may be either.
+        if self._failure is not None:
+            raise StoreError(f"stopped after an earlier failure: {self._failure}")
         self._saved_at = self.now()
-        self.store.save(self._company.take_changes())
+        try:
+            self.store.save(self._company.take_changes())
+        except StoreError as error:
+            self._failure = error
+            raise
