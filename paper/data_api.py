@@ -27,11 +27,9 @@ from paper.data_wire import (
     required_user,
     route,
 )
-from paper.derive import hash_text
 from paper.fills import PublicFill
 from paper.model import MICROS
 from paper.names import Names
-from paper.positions import Holding
 from paper.public_trades import PublicTrades
 from paper.query import (
     QueryError,
@@ -223,18 +221,15 @@ class DataApi:
         ]
 
     def _redeemed(self, user: str, wanted: FillFilter) -> list[tuple[int, Row]]:
+        """Return what winning tokens were turned into; losing ones leave no activity."""
         return [
-            (holding.last_at, self._redeem_row(holding))
+            (paid.at, redeem_activity_row(holding, paid, self._holdings.name_of(holding)))
             for holding in self._holdings.of_wallet(user)
-            if holding.is_redeemed
-            and holding.payout
-            and wanted.start <= holding.last_at < wanted.end
-            and wanted.names(holding.market.condition_id)
+            if (paid := holding.redemption) is not None
+            and paid.payout
+            and wanted.start <= paid.at < wanted.end
+            and wanted.names(paid.condition_id)
         ]
-
-    def _redeem_row(self, holding: Holding) -> Row:
-        transaction_hash = hash_text("redeem", holding.wallet, holding.token_id)
-        return redeem_activity_row(holding, self._holdings.name_of(holding), transaction_hash)
 
     def _filter(self, request: web.Request, *, has_times: bool) -> FillFilter:
         side = choice(request, "side", ("", *SIDES), "")

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from paper.fills import PublicFill
 from paper.gamma_rows import quote
 from paper.names import Names
-from paper.pasts import Outcome, outcomes
+from paper.pasts import Outcome, outcomes, shifted
 from paper.positions import Holding, hold
 from paper.public_trades import PublicTrades
+from paper.redemption import Redemption
 from paper.tape import TapeWallet
 from paper.venue import Venue
 
@@ -19,6 +20,8 @@ class Holdings:
         self._venue = venue
         self._trades = trades
         self._names = names
+        self._redemptions: dict[tuple[str, str], Redemption] = {}
+        self._seen = 0
 
     def of_wallet(self, wallet: str) -> list[Holding]:
         """Return everything a wallet holds or held in this venue's markets."""
@@ -40,8 +43,12 @@ class Holdings:
         return sorted(found, key=lambda outcome: outcome.at)
 
     def tape_wallets(self) -> Sequence[TapeWallet]:
-        """Return the made-up wallets with a past."""
-        return self._venue.tape_wallets()
+        """Return the made-up wallets, with pasts that end where this play begins."""
+        play, header = self._venue.play, self._venue.tape_header
+        if play is None or header is None:
+            return self._venue.tape_wallets()
+        later_ms = play.started_at - header.starts_at
+        return [shifted(wallet, later_ms) for wallet in self._venue.tape_wallets()]
 
     def past(self, wallet: str) -> TapeWallet | None:
         """Return a wallet's invented past, if it is one of the tape's."""
@@ -63,4 +70,11 @@ class Holdings:
         return self._names.of(holding.wallet, is_invented=holding.is_invented)
 
     def _hold(self, fills: Sequence[PublicFill]) -> list[Holding]:
-        return hold(self._trades.visible(fills), self._venue.market_of, self._venue.balance)
+        return hold(self._trades.visible(fills), self._venue.market_of, self._redemption)
+
+    def _redemption(self, wallet: str, token_id: str) -> Redemption | None:
+        told = self._venue.redemptions()
+        for redemption in told[self._seen :]:
+            self._redemptions[redemption.wallet.lower(), redemption.token_id] = redemption
+        self._seen = len(told)
+        return self._redemptions.get((wallet.lower(), token_id))

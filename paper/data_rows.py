@@ -13,6 +13,7 @@ from paper.fills import PublicFill
 from paper.model import MICROS, Market
 from paper.notation import iso_time, json_number
 from paper.positions import Holding, HoldingStatus
+from paper.redemption import Redemption
 
 Row = dict[str, object]
 
@@ -61,20 +62,19 @@ def trade_activity_row(fill: PublicFill, market: Market, name: str) -> Row:
     }
 
 
-def redeem_activity_row(holding: Holding, name: str, transaction_hash: str) -> Row:
-    """Write the redemption of a winning holding."""
-    redeemed = holding.exits[-1]
+def redeem_activity_row(holding: Holding, redemption: Redemption, name: str) -> Row:
+    """Write the redemption of a holding."""
     return {
         "type": "REDEEM",
         "is_combo": False,
-        "proxy_wallet": holding.wallet,
-        "token_id": holding.token_id,
+        "proxy_wallet": redemption.wallet,
+        "token_id": redemption.token_id,
         "side": "",
-        "size": json_number(redeemed.size),
-        "usdc_size": json_number(redeemed.proceeds),
+        "size": json_number(redemption.size),
+        "usdc_size": json_number(redemption.payout),
         "price": json_number(holding.payout or 0),
-        "timestamp": redeemed.at // 1000,
-        "transaction_hash": transaction_hash,
+        "timestamp": redemption.at // 1000,
+        "transaction_hash": redemption.transaction_hash,
         **market_part(holding.market, holding.outcome_index),
         **profile(name, is_invented=holding.is_invented),
     }

@@ -1,7 +1,7 @@
 """Hangs every feed of the local venue on its one port, and keeps them supplied with events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 
@@ -15,7 +15,7 @@ from paper.rpc_ws import RpcFeed
 from paper.rtds import RtdsFeed
 from paper.venue import Venue
 from paper.ws_market import MarketFeed
-from paper.ws_user import ApiKeys, UserFeed
+from paper.ws_user import ApiKeyRow, ApiKeys, UserFeed
 
 AnyFeed = MarketFeed | UserFeed | RtdsFeed | RpcFeed
 
@@ -34,7 +34,7 @@ def add_feed_routes(
     names = Names(venue.tape_wallets)
     answers = ChainAnswers(venue)
     market, rtds, chain = MarketFeed(venue), RtdsFeed(venue, names), RpcFeed(venue, answers)
-    user = UserFeed(venue, api_keys or venue.store.load_api_keys)
+    user = UserFeed(venue, api_keys or _stored_keys(venue))
     app.router.add_get("/ws/market", market.serve)
     app.router.add_get("/ws/user", user.serve)
     app.router.add_get("/rtds", rtds.serve)
@@ -44,6 +44,13 @@ def add_feed_routes(
     add_data_routes(app, venue, names, data or DataSettings())
     add_relayer_routes(app, "/relayer")
     _keep_supplied(app, (market, user, rtds, chain))
+
+
+def _stored_keys(venue: Venue) -> ApiKeys:
+    def load() -> Iterable[ApiKeyRow]:
+        return venue.store.load_api_keys()
+
+    return load
 
 
 def _keep_supplied(app: web.Application, feeds: tuple[AnyFeed, ...]) -> None:

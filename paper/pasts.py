@@ -1,7 +1,7 @@
 """Tells the invented past of a tape's wallets: their closed trades, and what came of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paper.data_rows import Row, profile
 from paper.derive import hash_text
@@ -21,6 +21,15 @@ class Outcome:
     pnl: int
     volume: int
     notional: int
+
+
+def shifted(wallet: TapeWallet, later_ms: int) -> TapeWallet:
+    """Move a past in time; it is recorded as of the tape's beginning."""
+    history = tuple(
+        replace(trade, opened_at=trade.opened_at + later_ms, closed_at=trade.closed_at + later_ms)
+        for trade in wallet.history
+    )
+    return replace(wallet, history=history)
 
 
 def outcomes(history: Iterable[ClosedTrade]) -> list[Outcome]:

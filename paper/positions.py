@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from paper.fills import PublicFill
 from paper.model import MICROS, Market, Side
+from paper.redemption import Redemption
 
 
 class HoldingStatus(StrEnum):
@@ -42,7 +43,7 @@ class Holding:
     first_at: int = 0
     last_at: int = 0
     status: HoldingStatus = HoldingStatus.OPEN
-    is_redeemed: bool = False
+    redemption: Redemption | None = None
     exits: list[Realised] = field(default_factory=list)
 
     @property
@@ -87,15 +88,16 @@ class Holding:
         self.exits.append(Realised(at, proceeds - basis, proceeds, size))
 
 
+Redeemed = Callable[[str, str], Redemption | None]
+
+
 def hold(
-    fills: Iterable[PublicFill],
-    market_of: Callable[[str], Market | None],
-    balance: Callable[[str, str], int],
+    fills: Iterable[PublicFill], market_of: Callable[[str], Market | None], redeemed: Redeemed
 ) -> list[Holding]:
     """Replay fills, oldest first, into holdings per wallet and token, first entered first.
 
-    A resolved market's holding is redeemed as soon as the ledger shows that its wallet has none
-    of the token any more; until then it waits as REDEEMABLE, winning or lost.
+    `redeemed` finds the redemption of a wallet's token. Until there is one, a holding of a
+    resolved market waits as REDEEMABLE, whether it won or lost.
     """
     holdings: dict[tuple[str, str], Holding] = {}
     for fill in fills:
@@ -108,18 +110,16 @@ def hold(
             holdings[key] = Holding(fill.wallet, market, index, fill.has_invented_wallet)
         holdings[key].take(fill)
     for holding in holdings.values():
-        _settle(holding, balance)
+        _settle(holding, redeemed(holding.wallet, holding.token_id))
     return list(holdings.values())
 
 
-def _settle(holding: Holding, balance: Callable[[str, str], int]) -> None:
-    payout = holding.payout
-    if holding.size and payout is not None:
-        if balance(holding.wallet, holding.token_id) > 0:
-            holding.status = HoldingStatus.REDEEMABLE
-            return
-        holding.last_at = max(holding.last_at, holding.market.ends_at)
-        holding.give_up(holding.last_at, holding.size, holding.size * payout // MICROS)
-        holding.is_redeemed = True
+def _settle(holding: Holding, redemption: Redemption | None) -> None:
+    if holding.size and redemption is not None:
+        holding.redemption = redemption
+        holding.last_at = redemption.at
+        holding.give_up(redemption.at, holding.size, redemption.payout)
     if not holding.size:
         holding.status = HoldingStatus.CLOSED
+    elif holding.payout is not None:
+        holding.status = HoldingStatus.REDEEMABLE

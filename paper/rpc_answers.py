@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 
 from paper.contract_calls import ContractCalls
 from paper.contracts import CHAIN_ID
-from paper.derive import hash_text
 from paper.log_filter import log_row, parse_filter
 from paper.notation import as_object
 from paper.rpc_wire import INVALID_PARAMS, LIMIT_EXCEEDED, RpcError, hex_number, hex_text, param
 from paper.venue import Venue
 
 BLOCK_RANGE_MAX = 2_000  # as public Polygon nodes limit eth_getLogs
-BLOCK_TIME_S = 2  # Polygon's; only for the time of blocks that hold no log
-GAS_PRICE = 30_000_000_000
+GAS_PRICE, GAS_LIMIT = 30_000_000_000, 30_000_000
 HEAD_TAGS = {"latest", "pending", "safe", "finalized"}
 
 
@@ -34,17 +32,18 @@ class ChainAnswers:
             "eth_call": ContractCalls(venue).call,
         }
 
-    def header(self, number: int) -> dict[str, object]:
-        """Write a block's header; hash and time come from its logs where it has some."""
+    def header(self, number: int) -> dict[str, object] | None:
+        """Write a block's header; None for one that is not mined or no longer kept."""
+        block = self._venue.block(number)
+        if block is None:
+            return None
         logs = self._venue.logs(number, number)
-        age = self._venue.block_number() - number
-        guess = self._venue.now() // 1000 - age * BLOCK_TIME_S
         return {
             "number": hex(number),
-            "hash": logs[0].block_hash if logs else hash_text("block", number),
-            "parentHash": hash_text("block", number - 1),
-            "timestamp": hex(logs[0].block_timestamp if logs else max(guess, 0)),
-            "gasLimit": hex(30_000_000),
+            "hash": block.hash,
+            "parentHash": block.parent_hash,
+            "timestamp": hex(block.timestamp),
+            "gasLimit": hex(GAS_LIMIT),
             "gasUsed": "0x0",
             "baseFeePerGas": hex(GAS_PRICE),
             "logsBloom": "0x" + "0" * 512,
@@ -52,10 +51,7 @@ class ChainAnswers:
         }
 
     def _block(self, params: Sequence[object]) -> object:
-        number = self._number(param(params, 0), "latest")
-        if number > self._venue.block_number():
-            return None
-        return self.header(number)
+        return self.header(self._number(param(params, 0), "latest"))
 
     def _logs(self, params: Sequence[object]) -> object:
         wanted = parse_filter(param(params, 0))

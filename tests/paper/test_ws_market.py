@@ -48,6 +48,7 @@ async def test_a_subscriber_first_gets_the_books_of_its_tokens() -> None:
 async def test_the_best_level_of_a_book_comes_last() -> None:
     async with open_feeds() as desk:
         desk.venue.set_book(
+            CONDITION,
             (Level(430_000, MICROS), Level(420_000, MICROS)),
             (Level(450_000, MICROS), Level(460_000, MICROS)),
         )

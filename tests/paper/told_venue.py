@@ -1,10 +1,11 @@
-"""A venue that knows what a test tells it, with real subscriptions and a clock that stands still."""
+"""A venue that knows what a test tells it: real subscriptions, a clock that stands still."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from paper.chain import Block
 from paper.model import (
     MICROS,
     Book,
@@ -22,8 +23,10 @@ from paper.model import (
     TradeStatus,
     VenueEvent,
 )
+from paper.playback import Play
+from paper.redemption import Redemption
 from paper.subscriptions import Subscriptions
-from paper.tape import ClosedTrade, TapeWallet
+from paper.tape import ClosedTrade, TapeHeader, TapeWallet
 from paper.venue import Venue
 
 NOW = 1_795_000_000_500
@@ -146,6 +149,10 @@ def a_past_wallet() -> TapeWallet:
     return TapeWallet(WHALE, "kestrel", "skilful", history)
 
 
+def mirror(levels: Sequence[Level]) -> tuple[Level, ...]:
+    return tuple(Level(MICROS - level.price, level.size) for level in levels)
+
+
 class ToldVenue(Venue):
     def __init__(self) -> None:
         self.at = NOW
@@ -154,22 +161,24 @@ class ToldVenue(Venue):
             a_market(CONDITION_V3, (YES_V3, NO_V3), Dialect.PROTOCOL_V2, "rain-or-shine"),
         ]
         self.made: list[Trade] = []
+        self.paid: list[Redemption] = []
+        self.told_play: Play | None = None
+        self.told_header: TapeHeader | None = None
         self.balances: dict[tuple[str, str | None], int] = {}
         self.head = 1_000
         self.chain: list[ChainLog] = []
         self.settled: dict[str, tuple[bool, int]] = {}
         self.subscriptions = Subscriptions()
         self.books: dict[str, Book] = {}
-        self.set_book((Level(430_000, 100 * MICROS),), (Level(450_000, 200 * MICROS),))
+        self.set_book(CONDITION, (Level(430_000, 100 * MICROS),), (Level(450_000, 200 * MICROS),))
 
-    def set_book(self, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> None:
-        """Give the first market a book, in the first outcome's terms."""
-        mirror = [
-            tuple(Level(MICROS - level.price, level.size) for level in side)
-            for side in (asks, bids)
-        ]
-        self.books[YES] = Book(YES, CONDITION, bids, asks, self.at, 440_000)
-        self.books[NO] = Book(NO, CONDITION, mirror[0], mirror[1], self.at, 560_000)
+    def set_book(self, condition_id: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        """Put a book in place without telling anybody."""
+        market = self.market(condition_id)
+        assert market is not None
+        yes, no = market.token_ids
+        self.books[yes] = Book(yes, condition_id, tuple(bids), tuple(asks), self.at, 440_000)
+        self.books[no] = Book(no, condition_id, mirror(asks), mirror(bids), self.at, 560_000)
 
     def tell(self, event: VenueEvent) -> None:
         self.subscriptions.publish(event)
@@ -196,6 +205,23 @@ class ToldVenue(Venue):
 
     def trades(self) -> Sequence[Trade]:
         return self.made
+
+    def redemptions(self) -> Sequence[Redemption]:
+        return self.paid
+
+    @property
+    def play(self) -> Play | None:
+        return self.told_play
+
+    @property
+    def tape_header(self) -> TapeHeader | None:
+        return self.told_header
+
+    def block(self, number: int) -> Block | None:
+        if not 0 < number <= self.head:
+            return None
+        at = NOW // 1000 - 2 * (self.head - number)
+        return Block(number, f"0x{number:064x}", f"0x{number - 1:064x}", at)
 
     def tape_wallets(self) -> Sequence[TapeWallet]:
         return (a_past_wallet(),)
