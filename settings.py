@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     dashboard_port: int = 8080
     metrics_port: int = 0  # 0: a free one
     log_json: bool = False
+    stack_id: str = ""  # names this stack in the wallet's lease
 
     @model_validator(mode="after")
     def _live_needs_two_switches(self) -> Self:

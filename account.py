@@ -1,0 +1,107 @@
+"""The trading account of a home: its wallet, its key, its API user; made once, kept 0600."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from exchange.polymarket.client import TradingAccount
+from exchange.polymarket.credentials import fetch_user
+from exchange.polymarket.endpoints import VenueAccess
+from exchange.polymarket.rest import ApiCredentials, ApiUser
+from exchange.polymarket.signing import LocalSigner
+from exchange.polymarket.wallets import (
+    TradingWallet,
+    generate_wallet,
+    load_wallet,
+    save_wallet,
+    wallet_of_key,
+)
+from settings import Settings, TradingMode
+from trading.types import SignatureType, Wallet
+
+USER_FILE = "api-user.json"
+
+
+class AccountError(Exception):
+    """The trading account is not complete; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the executor trades with."""
+
+    trading: TradingAccount
+    signer: LocalSigner
+
+
+def wallet_file(settings: Settings) -> Path:
+    """Return where this home keeps the paper wallet of the chosen signature type."""
+    return settings.home / f"paper-wallet-{int(settings.signature_type)}.json"
+
+
+def open_wallet(settings: Settings) -> TradingWallet:
+    """Return the configured wallet; in paper and replay mode, make one the first time."""
+    if settings.private_key_file is not None:
+        return _own_wallet(settings, SecretStr(settings.private_key_file.read_text().strip()))
+    if settings.private_key is not None:
+        return _own_wallet(settings, settings.private_key)
+    if settings.trading_mode is TradingMode.LIVE:
+        raise AccountError("live trading needs WHALECOPY_PRIVATE_KEY_FILE; none is set")
+    path = wallet_file(settings)
+    if not path.exists():
+        save_wallet(path, generate_wallet(settings.signature_type))
+    return load_wallet(path)
+
+
+async def open_account(settings: Settings, access: VenueAccess) -> Account:
+    """Return the account, its API user derived from the key, and keep the user for ingest."""
+    wallet = open_wallet(settings)
+    signer = LocalSigner(wallet.private_key)
+    user = await fetch_user(access, signer)
+    _save_user(settings.home / USER_FILE, user, wallet)
+    return Account(TradingAccount(user, wallet.funder, wallet.signature_type), signer)
+
+
+def load_account(settings: Settings) -> TradingAccount:
+    """Return the account without its key, for listening; the executor must have saved it."""
+    path = settings.home / USER_FILE
+    try:
+        kept = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise AccountError(f"expected {path}: start a worker first, it derives the keys") from error
+    credentials = ApiCredentials(
+        kept["key"], SecretStr(kept["secret"]), SecretStr(kept["passphrase"])
+    )
+    return TradingAccount(
+        ApiUser(Wallet(kept["address"]), credentials),
+        Wallet(kept["funder"]),
+        SignatureType(kept["signature_type"]),
+    )
+
+
+def _own_wallet(settings: Settings, key: SecretStr) -> TradingWallet:
+    derived = wallet_of_key(key, settings.signature_type)
+    if settings.funder and settings.funder.lower() != derived.funder:
+        raise AccountError(
+            f"expected WHALECOPY_FUNDER {derived.funder} for this key, received {settings.funder}"
+        )
+    return derived
+
+
+def _save_user(path: Path, user: ApiUser, wallet: TradingWallet) -> None:
+    kept = {
+        "address": user.address,
+        "funder": wallet.funder,
+        "signature_type": int(wallet.signature_type),
+        "key": user.credentials.key,
+        "secret": user.credentials.secret.get_secret_value(),
+        "passphrase": user.credentials.passphrase.get_secret_value(),
+    }
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(kept, file)
+    fresh.replace(path)

@@ -1,0 +1,276 @@
+"""Brings the whole stack up, shows how it trades, and ends with a report: `whalecopy up`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+
+from embedded.addresses import Addresses
+from embedded.ports import free_port
+from embedded.services import ProcessEvent, ProcessEventKind, Service
+from embedded.stack import Stack, StackSettings
+from narrate import Narrator, follow
+from report import Report, make_report
+from settings import Profile, Settings, TradingMode
+from storage.migrate import migrate
+from storage.postgres import PostgresStore
+from workflows.names import SEARCH_ATTRIBUTES
+
+ROOT = Path(__file__).resolve().parent
+PAPER_PORT = 8900
+PUBLIC_FEEDS_TIMEOUT_S = 10.0
+REST_TIMEOUT_S = 180.0
+TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """What the person asked of `whalecopy up`."""
+
+    mode: TradingMode
+    tape: Path | None
+    speed: Decimal
+    workers: int
+    markets: int | None
+    bankroll: Decimal
+    resume: bool
+    until_done: bool
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running stack: where its parts are, and the environment of our processes."""
+
+    stack: Stack
+    addresses: Addresses
+    env: Mapping[str, str]
+    venue_url: str
+    dashboard_url: str
+
+
+async def up(options: UpOptions, settings: Settings) -> int:
+    """Run until the tape is done (or for ever); return 0 only if the books balance."""
+    narrator = Narrator(sys.stderr if options.as_json else sys.stdout)
+    async with _running(options, settings, narrator) as running:
+        store = PostgresStore(running.addresses.database_url, settings.rules.risk)
+        try:
+            return await _watch(options, running, store, narrator)
+        finally:
+            await store.close()
+
+
+async def _watch(
+    options: UpOptions, running: Running, store: PostgresStore, narrator: Narrator
+) -> int:
+    await _start_play(running)
+    failed = asyncio.create_task(running.stack.wait_failed())
+    followed = asyncio.create_task(
+        follow(store, running.venue_url, narrator, until_done=options.until_done)
+    )
+    try:
+        await asyncio.wait({failed, followed}, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            raise failed.result()
+        report = await make_report(store, running.venue_url, running.addresses.temporal_address)
+    finally:
+        failed.cancel()
+        followed.cancel()
+    return _show(report, narrator, as_json=options.as_json)
+
+
+def _show(report: Report, narrator: Narrator, *, as_json: bool) -> int:
+    narrator.say_report(report)
+    if as_json:
+        sys.stdout.write(json.dumps(report.as_json()) + "\n")
+        sys.stdout.flush()
+    return 0 if report.balances else 1
+
+
+@asynccontextmanager
+async def _running(
+    options: UpOptions, settings: Settings, narrator: Narrator
+) -> AsyncIterator[Running]:
+    home = settings.home.absolute()
+    mode = await _playable_mode(options, settings, narrator)
+    stack = Stack(
+        StackSettings(
+            home=home,
+            database_url=settings.database_url or None,
+            redis_url=settings.redis_url or None,
+            temporal_address=settings.temporal_address or None,
+            temporal_namespace=settings.temporal_namespace,
+            search_attributes=SEARCH_ATTRIBUTES,
+        ),
+        on_event=lambda event: _tell(narrator, event),
+    )
+    narrator.say(f"starting PostgreSQL, Valkey and Temporal under {home} …")
+    addresses = await stack.start()
+    try:
+        await migrate(addresses.database_url)
+        running = await _start_processes(stack, addresses, options, settings, mode)
+        narrator.say_addresses(running.dashboard_url, addresses.temporal_ui_url, mode)
+        yield running
+    finally:
+        narrator.say("stopping …")
+        await stack.stop()
+
+
+async def _playable_mode(
+    options: UpOptions, settings: Settings, narrator: Narrator
+) -> TradingMode:
+    """Return the mode that can be had: paper mode replays where the venue cannot be reached."""
+    if options.mode is not TradingMode.PAPER:
+        return options.mode
+    try:
+        async with asyncio.timeout(PUBLIC_FEEDS_TIMEOUT_S), aiohttp.ClientSession() as session:
+            async with session.get(f"{settings.clob_url}/time") as answer:
+                reached = answer.status == 200
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        reached = False
+    if reached:
+        narrator.say("paper mode on live feeds is not built yet: replaying the recorded tape")
+    else:
+        narrator.say("the public feeds cannot be reached: replaying the recorded tape")
+    return TradingMode.REPLAY
+
+
+async def _start_processes(
+    stack: Stack,
+    addresses: Addresses,
+    options: UpOptions,
+    settings: Settings,
+    mode: TradingMode,
+) -> Running:
+    home = settings.home.absolute()
+    env = _environment(addresses, options, settings, mode)
+    venue_url = settings.clob_url
+    if mode is TradingMode.REPLAY:
+        port = free_port(PAPER_PORT)
+        venue_url = f"http://127.0.0.1:{port}"
+        await stack.add(_paper_service(home, port, options))
+        env |= _venue_environment(port)
+    dashboard_port = free_port(settings.dashboard_port)
+    env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
+    services = [
+        _service("ingest", ("-m", "ingest"), env),
+        _service("dashboard", ("-m", "dashboard"), env),
+        *(
+            _service(f"worker-{number}", ("worker.py",), env)
+            for number in range(1, options.workers + 1)
+        ),
+    ]
+    await _prepare_account(env)
+    async with asyncio.TaskGroup() as group:
+        for service in services:
+            group.create_task(stack.add(service))
+    return Running(stack, addresses, env, venue_url, f"http://127.0.0.1:{dashboard_port}")
+
+
+def _environment(
+    addresses: Addresses, options: UpOptions, settings: Settings, mode: TradingMode
+) -> dict[str, str]:
+    profile = Profile.REPLAY if mode is TradingMode.REPLAY else settings.profile
+    ours = {
+        "DATABASE_URL": addresses.database_url,
+        "REDIS_URL": addresses.redis_url,
+        "TEMPORAL_ADDRESS": addresses.temporal_address,
+        "TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        "TRADING_MODE": mode.value,
+        "WHALECOPY_HOME": str(settings.home.absolute()),
+        "WHALECOPY_PROFILE": profile.value,
+        "WHALECOPY_REPLAY_SPEED": str(options.speed),
+        "WHALECOPY_TEMPORAL_UI_URL": addresses.temporal_ui_url or "",
+        "WHALECOPY_STACK_ID": _stack_id(settings.home),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **ours}
+
+
+def _stack_id(home: Path) -> str:
+    """Return this home's name for the wallet's lease; the same one after a restart."""
+    path = home / "stack-id"
+    if not path.exists():
+        path.write_text(uuid4().hex)
+    return path.read_text()
+
+
+def _venue_environment(port: int) -> dict[str, str]:
+    http, ws = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
+    return {
+        "WHALECOPY_CLOB_URL": http,
+        "WHALECOPY_GAMMA_URL": f"{http}/gamma",
+        "WHALECOPY_DATA_URL": f"{http}/data",
+        "WHALECOPY_WS_MARKET_URL": f"{ws}/ws/market",
+        "WHALECOPY_WS_USER_URL": f"{ws}/ws/user",
+        "WHALECOPY_RTDS_URL": f"{ws}/rtds",
+        "WHALECOPY_RPC_HTTP_URLS": json.dumps([f"{http}/rpc"]),
+        "WHALECOPY_RPC_WS_URLS": json.dumps([f"{ws}/rpc"]),
+    }
+
+
+def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
+    words = ["-m", "paper", "--port", str(port), "--home", str(home / "paper"), "--hold"]
+    words += ["--speed", str(options.speed), "--bankroll", str(options.bankroll)]
+    words += ["--tape", str(options.tape)] if options.tape is not None else []
+    words += ["--markets", str(options.markets)] if options.markets is not None else []
+    words += ["--resume"] if options.resume else []
+    return Service(
+        name="paper",
+        command=(sys.executable, *words),
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ready=lambda: _answers(f"http://127.0.0.1:{port}/ok"),
+        cwd=ROOT,
+    )
+
+
+def _service(name: str, words: tuple[str, ...], env: Mapping[str, str]) -> Service:
+    port = free_port()
+    return Service(
+        name=name,
+        command=(sys.executable, *words),
+        env={**env, "WHALECOPY_METRICS_PORT": str(port)},
+        ready=lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
+        cwd=ROOT,
+    )
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session, session.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def _prepare_account(env: Mapping[str, str]) -> None:
+    """Make the paper wallet and derive its API keys, once per home, in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(ROOT / "worker.py"), "--prepare", env=dict(env), cwd=ROOT
+    )
+    if await process.wait():
+        raise RuntimeError("the trading account could not be prepared; the reason is above")
+
+
+async def _start_play(running: Running) -> None:
+    """Let the held tape run, now that everybody listens."""
+    if "127.0.0.1" not in running.venue_url:
+        return
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        async with session.post(f"{running.venue_url}/_paper/start") as answer:
+            answer.raise_for_status()
+
+
+def _tell(narrator: Narrator, event: ProcessEvent) -> None:
+    if event.kind in (ProcessEventKind.DIED, ProcessEventKind.RESTARTED):
+        narrator.say(f"{event.name} {event.kind} {event.detail}".strip())
+    elif event.kind is ProcessEventKind.READY:
+        narrator.say(f"  {event.name} is ready")

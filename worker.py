@@ -1,0 +1,237 @@
+"""Composition root of the executor: settings, adapters, activities, dispatcher, Temporal worker."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+
+from account import Account, open_account
+from activities.evidence import Detective
+from activities.markets import MarketDesk
+from activities.orders import OrderActivities, OrderPorts
+from activities.positions import PositionActivities, PositionPorts
+from activities.pricing import PricingActivities
+from activities.risk import RiskActivities, RiskPorts
+from activities.signals import SignalActivities, SignalPorts
+from exchange.polymarket.chain import PolygonChain
+from exchange.polymarket.client import GatewayParts, PolymarketGateway
+from exchange.polymarket.endpoints import VenueAccess
+from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
+from exchange.polymarket.signing import OrderFormV2
+from ingest.dispatch import Dispatcher, DispatchPorts
+from lease import WalletLease
+from settings import Settings, load_settings
+from storage.bell import PostgresBell
+from storage.postgres import PostgresStore
+from telemetry import serve_metrics, set_up_logging
+from trading.rules import Rules
+from workflows import names
+from workflows.copy_trade import CopyTradeWorkflow
+from workflows.position import PositionWorkflow
+
+CACHED_WORKFLOWS = 10_000
+CONNECT_RETRY_S = 0.2
+CONNECT_TIMEOUT_S = 30.0
+
+log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    """Return the wall clock as aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a worker is made of."""
+
+    settings: Settings
+    store: PostgresStore
+    bell: PostgresBell
+    access: VenueAccess
+    account: Account
+    registry: CollectorRegistry
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until told to stop: hold the wallet's lease, dispatch signals, run workflows."""
+    async with _parts(settings) as parts:
+        lease = WalletLease(parts.store, parts.account.trading.funder, _holder(settings), utc_now)
+        await lease.acquire()
+        await _book_opening_cash(parts)
+        client = await connect(settings)
+        metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
+        worker = _worker(client, parts, lease)
+        dispatcher = Dispatcher(
+            DispatchPorts(parts.store, parts.store, parts.bell, client), _claimant(), utc_now
+        )
+        gc.collect()
+        gc.freeze()
+        try:
+            async with worker:
+                log.info("worker_ready", wallet=parts.account.trading.funder)
+                await _until_stopped(lease.keep(), dispatcher.run())
+        finally:
+            await metrics.cleanup()
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the wallet and derive its API user, so that every process finds them."""
+    async with aiohttp.ClientSession() as session:
+        access = VenueAccess(settings.endpoints, session, utc_now)
+        account = await open_account(settings, access)
+    log.info("account_ready", wallet=account.trading.funder)
+
+
+async def connect(settings: Settings) -> Client:
+    """Connect to Temporal, waiting while its frontend comes up."""
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        while True:
+            try:
+                return await Client.connect(
+                    settings.temporal_address,
+                    namespace=settings.temporal_namespace,
+                    data_converter=pydantic_data_converter,
+                )
+            except (RuntimeError, RPCError):
+                await asyncio.sleep(CONNECT_RETRY_S)
+
+
+@asynccontextmanager
+async def _parts(settings: Settings) -> AsyncIterator[Parts]:
+    async with aiohttp.ClientSession() as session:
+        access = VenueAccess(settings.endpoints, session, utc_now)
+        account = await open_account(settings, access)
+        store = PostgresStore(
+            settings.database_url, settings.rules.risk, account.trading.funder
+        )
+        async with PostgresBell(settings.database_url) as bell:
+            try:
+                yield Parts(settings, store, bell, access, account, CollectorRegistry())
+            finally:
+                await store.close()
+
+
+def _worker(client: Client, parts: Parts, lease: WalletLease) -> Worker:
+    return Worker(
+        client,
+        task_queue=names.TASK_QUEUE,
+        workflows=[CopyTradeWorkflow, PositionWorkflow],
+        activities=_activities(parts, lease),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_cached_workflows=CACHED_WORKFLOWS,
+        max_concurrent_workflow_tasks=200,
+        max_concurrent_activities=1000,
+        max_concurrent_local_activities=500,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=5),
+        build_id="0.1.0",
+    )
+
+
+def _activities(parts: Parts, lease: WalletLease) -> Sequence[object]:
+    store, rules = parts.store, parts.settings.rules
+    fees = FeeSchedules(parts.access)
+    gateway = PolymarketGateway(
+        parts.access,
+        parts.account.trading,
+        parts.account.signer,
+        GatewayParts(fees, OrderFormV2()),
+    )
+    desk = MarketDesk(PolymarketMarketData(parts.access, fees), store, utc_now)
+    chain = PolygonChain(parts.access)
+    detective = Detective(gateway, chain, store, rules.orders, utc_now)
+    signals = SignalPorts(store, store, store, store, desk, parts.bell)
+    return methods_of(
+        SignalActivities(signals, rules, utc_now),
+        PricingActivities(store, store, desk, rules),
+        RiskActivities(RiskPorts(gateway, store, store, store, desk), rules, utc_now),
+        OrderActivities(
+            OrderPorts(gateway, store, detective, parts.bell, lease), rules.orders, utc_now
+        ),
+        _positions(gateway, store, desk, rules),
+    )
+
+
+def _positions(
+    gateway: PolymarketGateway, store: PostgresStore, desk: MarketDesk, rules: Rules
+) -> PositionActivities:
+    ports = PositionPorts(gateway, store, store, store, desk)
+    return PositionActivities(ports, rules.exits, utc_now)
+
+
+def methods_of(*owners: object) -> list[object]:
+    """Return every activity method of some objects."""
+    found: list[object] = []
+    for owner in owners:
+        for name in dir(owner):
+            method = getattr(owner, name)
+            if hasattr(method, "__temporal_activity_definition"):
+                found.append(method)
+    return found
+
+
+async def _book_opening_cash(parts: Parts) -> None:
+    """Book the wallet's cash at the venue once, as the deposit that everything starts from."""
+    fees = FeeSchedules(parts.access)
+    gateway = PolymarketGateway(
+        parts.access,
+        parts.account.trading,
+        parts.account.signer,
+        GatewayParts(fees, OrderFormV2()),
+    )
+    cash = await gateway.fetch_cash()
+    await parts.store.record_deposit(cash, f"opening:{gateway.wallet}", utc_now())
+
+
+async def _until_stopped(*coroutines: "asyncio._CoroutineLike[None]") -> None:
+    """Run until one fails or the process is asked to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(coroutine) for coroutine in coroutines]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def _claimant() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _holder(settings: Settings) -> str:
+    return settings.stack_id or socket.gethostname()
+
+
+def main() -> int:
+    """Run the worker, or with --prepare only make the account ready."""
+    settings = load_settings()
+    set_up_logging("worker", as_json=settings.log_json)
+    work = prepare(settings) if "--prepare" in sys.argv[1:] else run_worker(settings)
+    uvloop.run(work)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a finalising interpreter may abort under the SDK's threads
