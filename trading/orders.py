@@ -170,10 +170,15 @@ class OrderProgress:
 
     @property
     def is_done(self) -> bool:
-        """Tell whether exposure can be settled: terminal, explained by trades, none pending."""
+        """Tell whether exposure can be settled: terminal, explained by trades, none pending.
+
+        An order called matched of which no share is known to be is not explained.
+        """
         seen = self.size_with(*Settlement)
         pending = any(not t.settlement.is_final for t in self.trades.values())
         explained = self.size_matched <= seen + SIZE_TOLERANCE
+        if self.state is OrderState.MATCHED and not self.size_matched:
+            explained = False
         return self.state.is_terminal and explained and not pending
 
     @property
@@ -196,6 +201,7 @@ _STATES_AFTER_SENDING = frozenset(
     }
 )
 _AT_THE_VENUE = _STATES_AFTER_SENDING - {OrderState.UNKNOWN, OrderState.VOID}
+_GIVEN_UP = frozenset({OrderState.REJECTED, OrderState.VOID})
 _ENDED_ON_BOOK = frozenset({OrderState.MATCHED, OrderState.CANCELLED, OrderState.EXPIRED})
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -233,8 +239,8 @@ _SETTLEMENT_RANK = {
     Settlement.MATCHED: 0,
     Settlement.RETRYING: 1,
     Settlement.MINED: 2,
-    Settlement.CONFIRMED: 3,
     Settlement.FAILED: 3,
+    Settlement.CONFIRMED: 4,
 }
 
 
@@ -253,52 +259,61 @@ def fold(progress: OrderProgress, evidence: Evidence) -> OrderProgress:
         case Ruling():
             unsure = progress.had_unknown or evidence.state is OrderState.UNKNOWN
             progress = replace(progress, had_unknown=unsure)
-            return _move(progress, evidence.state, evidence.text)
+            return _fold_ruling(progress, evidence)
+
+
+def _fold_ruling(progress: OrderProgress, ruling: Ruling) -> OrderProgress:
+    """Follow our own word, unless the venue spoke first: then nothing was given up."""
+    if ruling.state is OrderState.UNKNOWN:
+        progress = replace(progress, had_unknown=True)
+    overtaken = progress.state in _AT_THE_VENUE and ruling.state in _GIVEN_UP
+    if overtaken and ruling.state not in TRANSITIONS[progress.state]:
+        return progress
+    return _move(progress, ruling.state, ruling.text)
 
 
 def _fold_trade(progress: OrderProgress, trade: VenueTrade) -> OrderProgress:
-    known = progress.trades.get(trade.trade_id)
-    if known is not None and not _supersedes(known, trade):
-        return _with_flip_fault(progress, known, trade)
-    progress = replace(progress, trades={**progress.trades, trade.trade_id: trade})
+    known = progress.trades.get(trade.trade_id, trade)
+    if {known.settlement, trade.settlement} == {Settlement.CONFIRMED, Settlement.FAILED}:
+        progress = _with_fault(progress, f"trade {trade.trade_id} both confirmed and failed")
+    best = max(known, trade, key=_newness)
+    progress = replace(progress, trades={**progress.trades, trade.trade_id: best})
     seen = progress.size_with(*Settlement)
     if seen > progress.size + SIZE_TOLERANCE:
-        progress = _with_fault(progress, f"overfilled: {seen} of {progress.size}")
-    progress = replace(progress, size_matched=max(progress.size_matched, seen))
-    if progress.size_matched >= progress.size:
-        return _move(progress, OrderState.MATCHED, "trades fill the order")
-    if progress.state.is_terminal and progress.state not in (OrderState.REJECTED, OrderState.VOID):
-        return progress
-    return _move(progress, OrderState.PARTIAL, "a trade was seen")
+        progress = _with_fault(progress, f"overfilled: more than {progress.size}")
+    return _with_matched(progress, seen, "a trade was seen")
 
 
-def _supersedes(known: VenueTrade, trade: VenueTrade) -> bool:
-    return _SETTLEMENT_RANK[trade.settlement] > _SETTLEMENT_RANK[known.settlement]
-
-
-def _with_flip_fault(
-    progress: OrderProgress, known: VenueTrade, trade: VenueTrade
-) -> OrderProgress:
-    both_final = known.settlement.is_final and trade.settlement.is_final
-    if both_final and known.settlement is not trade.settlement:
-        text = f"trade {trade.trade_id} flipped {known.settlement} -> {trade.settlement}"
-        return _with_fault(progress, text)
-    return progress
+def _newness(trade: VenueTrade) -> tuple[object, ...]:
+    """Order the reports of one trade; confirmed beats failed, on which we would bet wrongly."""
+    details = (trade.size, trade.cost, trade.fee, trade.matched_at, trade.is_taker)
+    return (_SETTLEMENT_RANK[trade.settlement], trade.transaction_hash, *details)
 
 
 def _fold_order(progress: OrderProgress, order: VenueOrder) -> OrderProgress:
-    matched = max(progress.size_matched, order.size_matched)
-    progress = replace(progress, size_matched=matched)
-    return _move(progress, order.state, order.text)
+    progress = _move(progress, order.state, order.text)
+    return _with_matched(progress, order.size_matched, order.text)
+
+
+def _with_matched(progress: OrderProgress, matched: Decimal, text: str) -> OrderProgress:
+    """Raise the matched size; shares that matched prove at least PARTIAL, all of them MATCHED."""
+    size_matched = Shares(max(progress.size_matched, matched))
+    progress = replace(progress, size_matched=size_matched)
+    if size_matched >= progress.size:
+        return _move(progress, OrderState.MATCHED, text)
+    if matched > 0 and not progress.state.is_terminal:
+        return _move(progress, OrderState.PARTIAL, text)
+    if matched > 0 and progress.state in _GIVEN_UP:
+        return _move(progress, OrderState.PARTIAL, text)
+    return progress
 
 
 def _fold_submit(progress: OrderProgress, outcome: SubmitOutcome) -> OrderProgress:
     match outcome.kind:
         case SubmitKind.ACCEPTED | SubmitKind.REJECTED:
             assert outcome.state is not None, f"{outcome.kind} carries a state: {outcome.text}"
-            matched = max(progress.size_matched, outcome.size_matched)
-            progress = replace(progress, size_matched=matched)
-            return _move(progress, outcome.state, outcome.text)
+            progress = _move(progress, outcome.state, outcome.text)
+            return _with_matched(progress, outcome.size_matched, outcome.text)
         case SubmitKind.FAULT:
             progress = replace(progress, had_unknown=True)
             return _with_fault(_move(progress, OrderState.UNKNOWN, outcome.text), outcome.text)
@@ -312,14 +327,12 @@ def _move(progress: OrderProgress, to: OrderState, text: str) -> OrderProgress:
     if to is progress.state:
         return progress
     if to in TRANSITIONS[progress.state]:
-        given_up = progress.state in (OrderState.REJECTED, OrderState.VOID)
-        return replace(progress, state=to, text=text, adopted=progress.adopted or given_up)
+        adopted = progress.adopted or progress.state in _GIVEN_UP
+        return replace(progress, state=to, text=text, adopted=adopted)
     if _RANK[to] <= _RANK[progress.state]:
         return progress  # late news of an earlier state
     return _with_fault(progress, f"impossible transition {progress.state} -> {to}: {text}")
 
 
 def _with_fault(progress: OrderProgress, text: str) -> OrderProgress:
-    if text in progress.faults:
-        return progress
-    return replace(progress, faults=(*progress.faults, text))
+    return replace(progress, faults=tuple(sorted({*progress.faults, text})))

@@ -55,9 +55,19 @@ class Submission:
 
 
 _NOT_NOW = frozenset({425, 429, 503})
-_FINAL = frozenset({400, 401, 403, 404})
+_FINAL = frozenset({400, 401, 403})
 _KILLED = ("no orders found to match", "couldn't be fully filled")
 _SAFE_TO_RESUBMIT = "order timed out"
+_POST_ONLY_MODE = "post-only mode"
+# The venue's gateway makes a 400 of a request it gave up and a 404 of any "not found" inside it;
+# a delayed match is an order at the venue. None of these says that there is no order.
+_PROVES_NOTHING = (
+    "context canceled",
+    "order match delayed",
+    "delaying the order",
+    "could not run the execution",
+)
+_NOTHING_TO_TRADE = ("market not found", "orderbook")
 
 
 def classify_submit(answer: SubmitAnswer, sent: Submission) -> SubmitOutcome:
@@ -75,7 +85,7 @@ def classify_submit(answer: SubmitAnswer, sent: Submission) -> SubmitOutcome:
         return SubmitOutcome(SubmitKind.KNOWN_TO_VENUE, None, text)
     if answer.http_status in _NOT_NOW or answer.error == _SAFE_TO_RESUBMIT:
         return SubmitOutcome(SubmitKind.NOT_NOW, None, text, retry_after_s=answer.retry_after_s)
-    if answer.http_status in _FINAL and not sent.had_unknown:
+    if _is_refusal(answer) and not sent.had_unknown:
         return _classify_rejection(answer, text)
     return SubmitOutcome(SubmitKind.UNKNOWN, None, text)
 
@@ -89,16 +99,24 @@ def _classify_success(answer: SubmitAnswer, sent: Submission, text: str) -> Subm
     return SubmitOutcome(SubmitKind.ACCEPTED, state, text, answer.size_matched)
 
 
+def _is_refusal(answer: SubmitAnswer) -> bool:
+    if answer.http_status == 404:
+        return any(words in answer.error.lower() for words in _NOTHING_TO_TRADE)
+    proves_nothing = any(words in answer.error for words in _PROVES_NOTHING)
+    return answer.http_status in _FINAL and not proves_nothing
+
+
 def _classify_leg_error(answer: SubmitAnswer, sent: Submission, text: str) -> SubmitOutcome:
     """A leg refused in post-only mode comes as 200 with an error and without an id."""
-    if "post-only" in answer.error and not sent.had_unknown:
+    if _POST_ONLY_MODE in answer.error and not sent.had_unknown:
         return SubmitOutcome(SubmitKind.NOT_NOW, None, text, retry_after_s=answer.retry_after_s)
     return SubmitOutcome(SubmitKind.UNKNOWN, None, text)
 
 
 def _state_of(answer: SubmitAnswer, sent: Submission) -> OrderState | None:
+    """Return the state a status proves; None for "unmatched", which may rest or be off the book."""
     match answer.status.lower():
-        case "live" | "unmatched":
+        case "live":
             return OrderState.LIVE
         case "delayed":
             return OrderState.DELAYED
