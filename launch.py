@@ -12,13 +12,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+from narrate import Narrator, follow
+from report import Report, make_report
 
 from embedded.addresses import Addresses
 from embedded.ports import free_port
 from embedded.services import ProcessEvent, ProcessEventKind, Service
 from embedded.stack import Stack, StackSettings
-from narrate import Narrator, follow
-from report import Report, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
 from storage.postgres import PostgresStore
@@ -124,16 +124,17 @@ async def _running(
         await stack.stop()
 
 
-async def _playable_mode(
-    options: UpOptions, settings: Settings, narrator: Narrator
-) -> TradingMode:
+async def _playable_mode(options: UpOptions, settings: Settings, narrator: Narrator) -> TradingMode:
     """Return the mode that can be had: paper mode replays where the venue cannot be reached."""
     if options.mode is not TradingMode.PAPER:
         return options.mode
     try:
-        async with asyncio.timeout(PUBLIC_FEEDS_TIMEOUT_S), aiohttp.ClientSession() as session:
-            async with session.get(f"{settings.clob_url}/time") as answer:
-                reached = answer.status == 200
+        async with (
+            asyncio.timeout(PUBLIC_FEEDS_TIMEOUT_S),
+            aiohttp.ClientSession() as session,
+            session.get(f"{settings.clob_url}/time") as answer,
+        ):
+            reached = answer.status == 200
     except (aiohttp.ClientError, TimeoutError, OSError):
         reached = False
     if reached:
@@ -264,9 +265,11 @@ async def _start_play(running: Running) -> None:
     """Let the held tape run, now that everybody listens."""
     if "127.0.0.1" not in running.venue_url:
         return
-    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        async with session.post(f"{running.venue_url}/_paper/start") as answer:
-            answer.raise_for_status()
+    async with (
+        aiohttp.ClientSession(timeout=TIMEOUT) as session,
+        session.post(f"{running.venue_url}/_paper/start") as answer,
+    ):
+        answer.raise_for_status()
 
 
 def _tell(narrator: Narrator, event: ProcessEvent) -> None:

@@ -34,9 +34,9 @@ from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
 from exchange.polymarket.signing import OrderFormV2
 from ingest.dispatch import Dispatcher, DispatchPorts
-from lease import WalletLease
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
+from storage.lease import WalletLease
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
 from trading.rules import Rules
@@ -117,9 +117,7 @@ async def _parts(settings: Settings) -> AsyncIterator[Parts]:
     async with aiohttp.ClientSession() as session:
         access = VenueAccess(settings.endpoints, session, utc_now)
         account = await open_account(settings, access)
-        store = PostgresStore(
-            settings.database_url, settings.rules.risk, account.trading.funder
-        )
+        store = PostgresStore(settings.database_url, settings.rules.risk, account.trading.funder)
         async with PostgresBell(settings.database_url) as bell:
             try:
                 yield Parts(settings, store, bell, access, account, CollectorRegistry())

@@ -20,7 +20,7 @@ from storage.port import (
     PositionRecord,
     PositionStore,
 )
-from trading.positions import entry_levels, exit_condition, unrealised_pnl
+from trading.exits import ExitLevels, ExitWatch, levels_at_entry, raise_trailing, read_exit
 from trading.rules import ExitRules
 from trading.types import (
     ZERO,
@@ -100,7 +100,7 @@ class PositionActivities:
         epoch = await self._ports.positions.begin_exit(position_id, reason, self._clock())
         record = await self._load(position_id)
         target = Shares((record.size * share).quantize(CENT_OF_A_SHARE, ROUND_DOWN))
-        return await self._step(record, ExitStep(epoch, reason, target, 1, False, None, ""))
+        return await self._step(record, _first_step(epoch, reason, target))
 
     @activity.defn
     async def next_exit_step(self, position_id: PositionId, step: ExitStep) -> ExitStep:
@@ -173,17 +173,19 @@ class PositionActivities:
         return total
 
     async def _marked(self, record: PositionRecord, market: Market) -> PositionRecord:
-        """Store the bid as mark and, the first time, the levels of the entry price."""
+        """Store the bid as mark and set, or trail, the levels of the entry price."""
         book = await self._ports.markets.book(record.token_id)
-        if book.bids:
-            mark = Mark(record.token_id, book.bids[0].price, book.at)
-            await self._ports.positions.save_marks([mark])
-        if record.avg_entry_price is not None and record.high_water_price is None:
-            levels = entry_levels(record.avg_entry_price, market.tick_size, self._rules)
+        if not book.bids or record.avg_entry_price is None:
+            return record
+        bid = book.bids[0].price
+        await self._ports.positions.save_marks([Mark(record.token_id, bid, book.at)])
+        levels = exit_levels(record)
+        if record.high_water_price is None:
+            levels = levels_at_entry(record.avg_entry_price, market.tick_size, self._rules)
+        trailed = raise_trailing(levels, record.avg_entry_price, bid, market.tick_size, self._rules)
+        if trailed != exit_levels(record):
             await self._ports.positions.save_levels(
-                record.position_id,
-                Levels(levels.stop_loss, levels.take_profit, None, record.avg_entry_price),
-                self._clock(),
+                record.position_id, kept_levels(trailed), self._clock()
             )
         return await self._load(record.position_id)
 
@@ -191,22 +193,26 @@ class PositionActivities:
         """Return why the position must go: the same condition on two valid reads apart."""
         if record.size < market.min_size:
             return None
-        first = await self._read(record)
-        if first is None:
+        watch, _ = await self._observe(ExitWatch(), record)
+        if watch.pending is None:
             return None
         await asyncio.sleep(self._rules.reads_apart / timedelta(seconds=1))
-        return first if await self._read(record) is first else None
+        _, reason = await self._observe(watch, record)
+        return reason
 
-    async def _read(self, record: PositionRecord) -> ExitReason | None:
+    async def _observe(
+        self, watch: ExitWatch, record: PositionRecord
+    ) -> tuple[ExitWatch, ExitReason | None]:
         book = await self._ports.markets.book(record.token_id)
-        return exit_condition(record.size, _levels(record), book, self._rules, self._clock())
+        read = read_exit(book, record.size, self._clock(), self._rules)
+        return watch.observe(exit_levels(record), read, self._rules)
 
     def _review(
         self, record: PositionRecord, market: Market, reason: ExitReason | None = None
     ) -> PositionReview:
         mark = record.mark_price or Price(ZERO)
         entry = record.avg_entry_price or Price(ZERO)
-        pnl = Usd(record.realised_pnl + unrealised_pnl(record.size, entry, mark))
+        pnl = Usd(record.realised_pnl + record.size * (mark - entry))
         outcome = market.outcome_of(record.token_id)
         held = f"{record.size:f} {outcome} @ {entry:.4f}, bid {mark:.4f}"
         return PositionReview(
@@ -228,12 +234,29 @@ class PositionActivities:
         return record
 
 
-def _levels(record: PositionRecord) -> Levels:
+def _first_step(epoch: int, reason: ExitReason, target: Shares) -> ExitStep:
+    return ExitStep(
+        epoch, reason, target, number=1, is_finished=False, attempt=None, summary="begins"
+    )
+
+
+def exit_levels(record: PositionRecord) -> ExitLevels:
+    """Return a stored position's levels as the exit rules take them."""
+    return ExitLevels(
+        stop_loss=record.stop_loss_price,
+        take_profit=record.take_profit_price,
+        trailing_stop=record.trailing_stop_price,
+        high_water=record.high_water_price,
+    )
+
+
+def kept_levels(levels: ExitLevels) -> Levels:
+    """Return levels as the records keep them."""
     return Levels(
-        record.stop_loss_price,
-        record.take_profit_price,
-        record.trailing_stop_price,
-        record.high_water_price,
+        stop_loss_price=levels.stop_loss,
+        take_profit_price=levels.take_profit,
+        trailing_stop_price=levels.trailing_stop,
+        high_water_price=levels.high_water,
     )
 
 

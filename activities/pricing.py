@@ -4,10 +4,11 @@ from temporalio import activity
 
 from activities.markets import MarketDesk
 from activities.records import Attempt, Estimate
-from storage.port import PositionStore, SignalStore
-from trading.book import entry_estimate, exit_price
+from storage.port import PositionRecord, PositionStore, SignalStore
+from trading.book import entry_estimate
+from trading.exits import exit_price
 from trading.rules import Rules
-from trading.types import ZERO, Price, Reason, Side, TokenId
+from trading.types import ZERO, ExitReason, OrderBook, Price, Reason, Side, TokenId
 
 
 class PricingActivities:
@@ -30,10 +31,7 @@ class PricingActivities:
         """Return the estimate for what is left to trade; an entry above its bound is refused."""
         book = await self._markets.book(await self._token(attempt))
         if attempt.exit_epoch:
-            price = exit_price(book, attempt.number, self._rules.exits)
-            if price is None:
-                return Estimate(ZERO, None, Price(ZERO), Price(ZERO), Reason.BOOK_INVALID)
-            return Estimate(ZERO, None, price, book.bids[0].price)
+            return await self._price_exit(attempt, book)
         assert attempt.side is Side.BUY, f"expected an entry to BUY, received {attempt.key}"
         assert attempt.limit_price is not None, f"expected {attempt.key} to have a price cap"
         verdict = entry_estimate(book, attempt.size, attempt.limit_price, self._rules)
@@ -45,6 +43,20 @@ class PricingActivities:
             reason=verdict.refusal.reason if verdict.refusal is not None else None,
         )
 
+    async def _price_exit(self, attempt: Attempt, book: OrderBook) -> Estimate:
+        """Price an exit's n-th try down the ladder from the level that was crossed."""
+        if not book.bids:
+            return Estimate(ZERO, None, Price(ZERO), Price(ZERO), Reason.BOOK_INVALID)
+        assert attempt.position_id is not None, f"expected {attempt.key} to name a position"
+        position = await self._positions.load_position(attempt.position_id)
+        assert position is not None, f"expected position {attempt.position_id}"
+        bid = book.bids[0].price
+        trigger = _level(position, attempt.exit_reason) or bid
+        step = min(attempt.number - 1, len(self._rules.exits.ladder))
+        price = exit_price(trigger, step, book.tick_size, self._rules.exits)
+        assert price is not None, f"expected step {step} to be on the ladder"
+        return Estimate(ZERO, None, price, bid)
+
     async def _token(self, attempt: Attempt) -> TokenId:
         if attempt.position_id is not None:
             position = await self._positions.load_position(attempt.position_id)
@@ -54,3 +66,16 @@ class PricingActivities:
         stored = await self._signals.load_signal(attempt.signal_id)
         assert stored is not None, f"expected signal {attempt.signal_id}"
         return stored.signal.token_id
+
+
+def _level(position: PositionRecord, reason: ExitReason | None) -> Price | None:
+    """Return the level whose crossing began the exit; None for exits without one."""
+    match reason:
+        case ExitReason.STOP_LOSS:
+            return position.stop_loss_price
+        case ExitReason.TRAILING_STOP:
+            return position.trailing_stop_price
+        case ExitReason.TAKE_PROFIT:
+            return position.take_profit_price
+        case _:
+            return None

@@ -29,6 +29,7 @@ from trading.types import (
     PositionId,
     Price,
     Reason,
+    Refusal,
     Side,
     SignalState,
     TokenId,
@@ -88,15 +89,18 @@ class RiskActivities:
 
     async def _commit(self, attempt: Attempt, estimate: Estimate, intent: Intent) -> Ticket:
         orders, now = self._ports.orders, self._clock()
+        answer: Intent | Reserved | Refusal
         if attempt.exit_reason is not None:
             answer = await orders.commit_exit(ExitOrder(intent, attempt.exit_reason), now)
         else:
             answer = await orders.reserve_entry(intent, limit_caps(self._rules.risk), now)
         match answer:
-            case Reserved(intent=committed) | (Intent() as committed):
-                return _ticket(committed)
-            case refusal:
-                return _no(attempt, estimate, refusal.reason, SignalState.RISK_REJECTED)
+            case Reserved():
+                return _ticket(answer.intent)
+            case Intent():
+                return _ticket(answer)
+            case Refusal():
+                return _no(attempt, estimate, answer.reason, SignalState.RISK_REJECTED)
 
     async def _subject(self, attempt: Attempt, now: datetime) -> _Subject:
         if attempt.signal_id is not None and not attempt.exit_epoch:
