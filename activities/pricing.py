@@ -5,10 +5,11 @@ from temporalio import activity
 from activities.markets import MarketDesk
 from activities.records import Attempt, Estimate
 from storage.port import PositionRecord, PositionStore, SignalStore
-from trading.book import entry_estimate
+from trading.book import book_fault, estimate_slippage, mid_price, slippage_refusal
 from trading.exits import exit_price
 from trading.rules import Rules
-from trading.types import ZERO, ExitReason, OrderBook, Price, Reason, Side, TokenId
+from trading.ticks import floor_to_tick
+from trading.types import ZERO, ExitReason, OrderBook, Price, Reason, Shares, Side, TokenId
 
 
 class PricingActivities:
@@ -34,14 +35,23 @@ class PricingActivities:
             return await self._price_exit(attempt, book)
         assert attempt.side is Side.BUY, f"expected an entry to BUY, received {attempt.key}"
         assert attempt.limit_price is not None, f"expected {attempt.key} to have a price cap"
-        verdict = entry_estimate(book, attempt.size, attempt.limit_price, self._rules)
-        return Estimate(
-            slippage=verdict.slippage,
-            vwap=verdict.vwap,
-            limit_price=verdict.limit_price,
-            mid=verdict.mid,
-            reason=verdict.refusal.reason if verdict.refusal is not None else None,
-        )
+        return self._price_entry(attempt.size, attempt.limit_price, book)
+
+    def _price_entry(self, size: Shares, cap: Price, book: OrderBook) -> Estimate:
+        """Bound the price by the cap and two ticks over the ask, and judge what it would cost."""
+        slippage, order_type = self._rules.slippage, self._rules.orders.entry_order_type
+        mid = mid_price(book)
+        if mid is None or book_fault(book):
+            return Estimate(ZERO, None, cap, mid or Price(ZERO), Reason.BOOK_INVALID)
+        over_best = book.asks[0].price + slippage.cap_ticks_over_best * book.tick_size
+        limit = floor_to_tick(min(cap, over_best), book.tick_size)
+        estimate = estimate_slippage(book, Side.BUY, size, limit, slippage)
+        if estimate is None:
+            reason = None if order_type.rests else Reason.PRICE_MOVED
+            return Estimate(ZERO, None, limit, mid, reason)
+        refusal = slippage_refusal(estimate, order_type, slippage)
+        reason = refusal.reason if refusal is not None else None
+        return Estimate(estimate.buffered, estimate.walk.vwap, limit, mid, reason)
 
     async def _price_exit(self, attempt: Attempt, book: OrderBook) -> Estimate:
         """Price an exit's n-th try down the ladder from the level that was crossed."""
