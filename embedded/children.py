@@ -76,8 +76,14 @@ class Child:
     async def _poll(self, exited: "asyncio.Future[int]") -> bool:
         delay_s = POLL_FIRST_S
         while not exited.done():
-            if await _ask(self._service):
-                return not exited.done()
+            asking = asyncio.ensure_future(_ask(self._service))
+            either: list[asyncio.Future[int] | asyncio.Future[bool]] = [exited, asking]
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if asking.done() and asking.result() and not exited.done():
+                    return True
+            finally:
+                asking.cancel()
             await asyncio.wait([exited], timeout=delay_s)
             delay_s = min(delay_s * 1.5, POLL_MAX_S)
         return False

@@ -4,14 +4,10 @@ Run as `python -I -S shim.py PARENT_PID SIGNAL USER COMMAND...` (USER empty: sta
 that no code has to run between fork and exec inside the supervisor. It imports nothing of ours.
 """
 
+import ctypes  # here, because the user we become may not be able to read Python's library
 import os
 import pwd
 import sys
-
-try:  # here, because the user we become may not be able to read Python's library
-    import ctypes
-except ImportError:  # a Python built without it leaves the ending of children to the guard
-    ctypes = None  # type: ignore[assignment]
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 CANNOT_EXECUTE = 127  # what a shell answers for a command that it cannot run
@@ -47,7 +43,7 @@ def follow_parent(parent_pid: int, signal_number: int) -> None:
 
     Elsewhere only the guard process ends the children of a parent that was killed.
     """
-    if sys.platform == "linux" and ctypes is not None:
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent_pid:
         sys.exit(1)
