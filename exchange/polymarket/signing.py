@@ -1,6 +1,7 @@
 """Prepares orders whose hash is known before a byte leaves, and signs them reproducibly."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol as Interface
 
@@ -15,10 +16,27 @@ from pydantic import SecretStr
 
 from exchange.polymarket.endpoints import CHAIN_ID, domain_version, exchange_of
 from trading.orders import UnsignedOrder
-from trading.types import IntentId, OrderHash, Protocol, Side, SignatureType, Wallet
+from trading.types import (
+    IntentId,
+    Market,
+    OrderHash,
+    OrderType,
+    Protocol,
+    Side,
+    SignatureType,
+    Wallet,
+)
 
 SALT_BITS = 53
 """The salt travels as a JSON number, exact in every reader only below 2^53."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostTerms:
+    """What travels with an order unsigned: the API key that owns it, and its time in force."""
+
+    owner: str
+    order_type: OrderType
 
 
 class OrderForm(Interface):
@@ -27,8 +45,13 @@ class OrderForm(Interface):
     def hash_order(self, order: UnsignedOrder) -> OrderHash:
         """Return the EIP-712 hash, the order's id at the venue; no key is needed."""
 
-    def write_order(self, order: UnsignedOrder, signature: str) -> dict[str, object]:
-        """Return the `order` object of the POST body."""
+    def protocol_of(self, market: Market) -> Protocol:
+        """Return which exchange generation an order of a market is made for."""
+
+    def write_post(
+        self, order: UnsignedOrder, signature: str, post: PostTerms
+    ) -> dict[str, object]:
+        """Return the body of `POST /order`."""
 
 
 class AuthSigner(Interface):
@@ -56,23 +79,35 @@ class OrderFormV2:
         builder = _builder(order)
         return OrderHash(builder.build_order_hash(builder.build_order_typed_data(_wired(order))))
 
-    def write_order(self, order: UnsignedOrder, signature: str) -> dict[str, object]:
-        """Return the order with its salt as a number and its amounts as text."""
+    def protocol_of(self, market: Market) -> Protocol:
+        """Return the protocol that settles the market."""
+        return market.protocol
+
+    def write_post(
+        self, order: UnsignedOrder, signature: str, post: PostTerms
+    ) -> dict[str, object]:
+        """Return the body as the venue's own clients send it: the salt a number, amounts text."""
         wired = _wired(order)
         return {
-            "salt": order.salt,
-            "maker": wired.maker,
-            "signer": wired.signer,
-            "tokenId": wired.tokenId,
-            "makerAmount": wired.makerAmount,
-            "takerAmount": wired.takerAmount,
-            "side": order.side.value,
-            "expiration": wired.expiration,
-            "signatureType": int(order.signature_type),
-            "timestamp": wired.timestamp,
-            "metadata": wired.metadata,
-            "builder": wired.builder,
-            "signature": signature,
+            "order": {
+                "salt": order.salt,
+                "maker": wired.maker,
+                "signer": wired.signer,
+                "tokenId": wired.tokenId,
+                "makerAmount": wired.makerAmount,
+                "takerAmount": wired.takerAmount,
+                "side": order.side.value,
+                "expiration": wired.expiration,
+                "signatureType": int(order.signature_type),
+                "timestamp": wired.timestamp,
+                "metadata": wired.metadata,
+                "builder": wired.builder,
+                "signature": signature,
+            },
+            "owner": post.owner,
+            "orderType": post.order_type.value,
+            "deferExec": False,
+            "postOnly": False,
         }
 
 

@@ -122,7 +122,13 @@ class BlockRow(WireModel):
     timestamp: Quantity
 
 
-def read_answer(payload: object) -> object:
+class HeadRow(BlockRow):
+    """A new block's header."""
+
+    number: Quantity
+
+
+def read_result(payload: object) -> object:
     """Return the result of a call; raise UnavailableError when the node answered an error."""
     message = parse(RpcMessage, payload)
     if message.error is not None:
