@@ -18,6 +18,7 @@ from paper.wire import (
     parse_body,
     parse_cursor,
     parse_json,
+    parse_order_ids,
     parse_seconds,
 )
 
@@ -48,6 +49,7 @@ def add_account_routes(app: web.Application) -> None:
     app.router.add_get("/notifications", keyed(list_notices))
     app.router.add_delete("/notifications", keyed(drop_notices))
     app.router.add_get("/order-scoring", keyed(is_scoring))
+    app.router.add_post("/orders-scoring", keyed(are_scoring))
     app.router.add_get("/v1/user/rate-limit-tier", keyed(rate_limit_tier))
     app.router.add_get("/api/geoblock", public(geoblock))
 
@@ -192,6 +194,11 @@ def drop_notices(_call: Call, _key: ApiKey) -> Json:
 def is_scoring(_call: Call, _key: ApiKey) -> Json:
     """Tell that no order earns liquidity rewards here."""
     return {"scoring": False}
+
+
+def are_scoring(call: Call, _key: ApiKey) -> Json:
+    """Tell the same of several orders."""
+    return dict.fromkeys(parse_order_ids(call.body), False)
 
 
 def rate_limit_tier(_call: Call, _key: ApiKey) -> Json:
