@@ -159,7 +159,7 @@ def _activities(parts: Parts, lease: WalletLease) -> Sequence[object]:
     signals = SignalPorts(store, store, store, store, desk, parts.bell)
     return methods_of(
         SignalActivities(signals, rules, utc_now),
-        PricingActivities(store, store, desk, rules),
+        PricingActivities(store, store, desk, rules, utc_now),
         RiskActivities(RiskPorts(gateway, store, store, store, desk), rules, utc_now),
         OrderActivities(
             OrderPorts(gateway, store, detective, parts.bell, lease), rules.orders, utc_now

@@ -9,7 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from temporalio import activity
 
 from activities.markets import MarketDesk
-from activities.records import Attempt, ExitStep, LevelChange, PositionReview
+from activities.records import Attempt, ExitStep, PositionReview
 from exchange.port import OrderGateway, UnavailableError
 from storage.port import (
     Event,
@@ -25,6 +25,7 @@ from trading.rules import ExitRules
 from trading.types import (
     ZERO,
     ExitReason,
+    LevelChange,
     Market,
     PositionId,
     PositionState,

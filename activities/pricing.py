@@ -1,5 +1,8 @@
 """Walk the book before an order: what it would cost now, and the price it may not pass."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from temporalio import activity
 
 from activities.markets import MarketDesk
@@ -21,11 +24,13 @@ class PricingActivities:
         positions: PositionStore,
         markets: MarketDesk,
         rules: Rules,
+        clock: Callable[[], datetime],
     ) -> None:
         self._signals = signals
         self._positions = positions
         self._markets = markets
         self._rules = rules
+        self._clock = clock
 
     @activity.defn
     async def estimate_slippage(self, attempt: Attempt) -> Estimate:
@@ -35,7 +40,23 @@ class PricingActivities:
             return await self._price_exit(attempt, book)
         assert attempt.side is Side.BUY, f"expected an entry to BUY, received {attempt.key}"
         assert attempt.limit_price is not None, f"expected {attempt.key} to have a price cap"
-        return self._price_entry(attempt.size, attempt.limit_price, book)
+        estimate = self._price_entry(attempt.size, attempt.limit_price, book)
+        await self._keep(attempt, estimate)
+        return estimate
+
+    async def _keep(self, attempt: Attempt, estimate: Estimate) -> None:
+        """Store the estimate beside the decision, so that the outcome can judge it."""
+        assert attempt.signal_id is not None, f"expected {attempt.key} to name a signal"
+        verdict = {
+            "verdict": estimate.reason.value if estimate.reason is not None else "PASSED",
+            "slippage": str(estimate.slippage),
+            "vwap": str(estimate.vwap),
+            "limit_price": str(estimate.limit_price),
+            "mid": str(estimate.mid),
+            "size": str(attempt.size),
+        }
+        step = f"estimate_slippage#{attempt.number}"
+        await self._signals.save_decision(attempt.signal_id, step, verdict, self._clock())
 
     def _price_entry(self, size: Shares, cap: Price, book: OrderBook) -> Estimate:
         """Bound the price by the cap and two ticks over the ask, and judge what it would cost."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from trading.types import (
     ExitReason,
+    ExitRequest,
     OrderHash,
     OrderState,
     PositionId,
@@ -122,17 +123,6 @@ class TradeEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class ExitRequest:
-    """Somebody wants (a share of) a position sold; `who` and `why` are kept as an event."""
-
-    reason: ExitReason
-    share: Decimal = Decimal(1)
-    signal_id: SignalId | None = None
-    who: str = ""
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class PositionStart:
     """What a position's workflow starts with; `pending` came before a continue-as-new."""
 
@@ -172,14 +162,3 @@ class PositionReview:
     def is_over(self) -> bool:
         """Tell whether nothing is held any more."""
         return self.state.is_over
-
-
-@dataclass(frozen=True, slots=True)
-class LevelChange:
-    """New exit levels; None leaves a level alone, zero drops it."""
-
-    who: str
-    why: str
-    stop_loss_price: Price | None = None
-    take_profit_price: Price | None = None
-    trailing_stop_price: Price | None = None

@@ -334,3 +334,25 @@ class OrderBook:
     received_at: datetime
     tick_size: Price
     min_size: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRequest:
+    """Somebody wants (a share of) a position sold; `who` and `why` are kept as an event."""
+
+    reason: ExitReason
+    share: Decimal = Decimal(1)
+    signal_id: SignalId | None = None
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """New exit levels; None leaves a level alone, zero drops it."""
+
+    who: str
+    why: str
+    stop_loss_price: Price | None = None
+    take_profit_price: Price | None = None
+    trailing_stop_price: Price | None = None

@@ -16,13 +16,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.records import (
         Assessment,
         Attempt,
-        ExitRequest,
         PositionStart,
         TradeEnd,
     )
     from activities.signals import SignalActivities
     from trading.types import (
         ExitReason,
+        ExitRequest,
         OrderHash,
         PositionId,
         Reason,

@@ -8,14 +8,12 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.positions import PositionActivities
     from activities.records import (
-        ExitRequest,
         ExitStep,
-        LevelChange,
         PositionReview,
         PositionStart,
     )
     from activities.signals import SignalActivities
-    from trading.types import ExitReason, OrderHash, PositionId
+    from trading.types import ExitReason, ExitRequest, LevelChange, OrderHash, PositionId
     from workflows import names, options
     from workflows.execution import execute, settle
 
