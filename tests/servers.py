@@ -34,18 +34,10 @@ from embedded.services import ProcessEvent
 from embedded.temporal import DYNAMIC_CONFIG
 from embedded.temporal_client import NamespaceNeeds, prepare_namespace
 from embedded.valkey import valkey_service
+from workflows.names import SEARCH_ATTRIBUTES
 
 SHARED_MEMORY = Path("/dev/shm")
 TEMPLATE = "template_migrated"
-SEARCH_ATTRIBUTES = {
-    "Whale": "Keyword",
-    "MarketSlug": "Keyword",
-    "TokenId": "Keyword",
-    "Side": "Keyword",
-    "Outcome": "Keyword",
-    "TradeState": "Keyword",
-    "NotionalUsd": "Double",
-}
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 DOUBLE = IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE
 
