@@ -18,6 +18,7 @@ POOL_SIZE = 10
 STATEMENT_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10  # a burst waits for a connection rather than failing
+WORDS_MAX = 500
 _PASSING = ("08", "53", "57", "40", "55")
 """SQLSTATE classes that a repeat may cure: connection, resources, operator, rollback, locks."""
 
@@ -98,6 +99,12 @@ async def translated_errors() -> AsyncIterator[None]:
         raise StorageUnavailableError(_describe(error)) from error
     except asyncpg.PostgresError as error:
         raise StorageUnavailableError(_describe(error)) from error
+
+
+def storable(words: str, length_max: int = WORDS_MAX) -> str:
+    """Cut foreign text and spell what PostgreSQL cannot hold: NUL and half surrogate pairs."""
+    kept = words[:length_max].replace("\x00", "\\0")
+    return kept.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_passing(error: BaseException | None) -> bool:

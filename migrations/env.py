@@ -1,0 +1,19 @@
+"""Runs migrations on the connection that `storage.migrate` hands over."""
+
+from alembic import context
+
+import storage.book_tables
+import storage.tables  # noqa: F401 - declares its tables
+from storage.columns import metadata
+
+
+def run() -> None:
+    """Run within the caller's transaction, so that a migration is applied wholly or not at all."""
+    connection = context.config.attributes.get("connection")
+    assert connection is not None, "expected a connection: migrate with storage.migrate"
+    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()

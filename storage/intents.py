@@ -1,0 +1,142 @@
+"""Intents: committed before anything leaves us, with the exact order and its hash."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.book_tables import intents, orders
+from storage.database import Database, ring
+from storage.port import StorageError
+from storage.rows import read_intent
+from trading.orders import Intent
+from trading.rules import OrderRules
+from trading.types import (
+    ExitReason,
+    IntentId,
+    OrderHash,
+    OrderState,
+    PositionId,
+    Side,
+    SignalId,
+)
+
+RETRY_FOR = OrderRules().retry_until
+"""How long after the commit the same bytes may be sent again."""
+
+
+async def find_intent(connection: AsyncConnection, where: ColumnElement[bool]) -> Intent | None:
+    """Return the one intent that fits."""
+    row = (await connection.execute(select(intents).where(where))).mappings().one_or_none()
+    return read_intent(row) if row is not None else None
+
+
+async def insert_intent(
+    connection: AsyncConnection, intent: Intent, reason: ExitReason | None, now: datetime
+) -> None:
+    """Commit an intent with its PREPARED order."""
+    order, unsigned = intent.order, intent.order.unsigned
+    retry_until = max(intent.expires_at, intent.created_at + RETRY_FOR)
+    row = insert(intents).values(
+        intent_id=intent.intent_id,
+        signal_id=intent.signal_id,
+        position_id=intent.position_id,
+        attempt=intent.attempt,
+        exit_epoch=intent.exit_epoch,
+        exit_reason=reason,
+        condition_id=intent.condition_id,
+        whale=intent.whale,
+        order_type=intent.order_type,
+        size=order.size,
+        price=order.price,
+        cost_max=order.cost_max,
+        reference_price=intent.reference_price,
+        created_at=intent.created_at,
+        expires_at=intent.expires_at,
+        retry_until=retry_until,
+        order_hash=order.order_hash,
+        maker=unsigned.maker,
+        signer=unsigned.signer,
+        token_id=unsigned.token_id,
+        side=unsigned.side,
+        maker_amount=unsigned.maker_amount,
+        taker_amount=unsigned.taker_amount,
+        signature_type=int(unsigned.signature_type),
+        salt=unsigned.salt,
+        timestamp_ms=unsigned.timestamp_ms,
+        protocol=unsigned.protocol,
+        neg_risk=unsigned.neg_risk,
+        expiration_s=unsigned.expiration_s,
+    )
+    await connection.execute(row)
+    await _insert_order(connection, intent, now)
+    await ring(connection, "orders", order.order_hash)
+
+
+async def load_intent(db: Database, order_hash: OrderHash) -> Intent | None:
+    """Return the intent of an order."""
+    async with db.transaction() as connection:
+        return await find_intent(connection, intents.c.order_hash == order_hash)
+
+
+async def load_attempt(db: Database, intent_id: IntentId) -> Intent | None:
+    """Return an intent by its id."""
+    async with db.transaction() as connection:
+        return await find_intent(connection, intents.c.intent_id == intent_id)
+
+
+async def need_intent(connection: AsyncConnection, order_hash: OrderHash) -> Intent:
+    """Return the intent of an order that must be ours."""
+    intent = await find_intent(connection, intents.c.order_hash == order_hash)
+    if intent is None:
+        raise StorageError(f"expected an intent for order {order_hash}, found none")
+    return intent
+
+
+async def is_ours(db: Database, order_hash: OrderHash) -> bool:
+    """Tell whether we committed this order."""
+    statement = select(func.count()).where(orders.c.order_id == order_hash)
+    async with db.transaction() as connection:
+        return bool((await connection.execute(statement)).scalar_one())
+
+
+async def orders_of_signal(db: Database, signal_id: SignalId) -> Sequence[OrderHash]:
+    """Return the orders of all attempts of a signal's entry, oldest first."""
+    return await _hashes(db, (intents.c.signal_id == signal_id) & (intents.c.side == Side.BUY))
+
+
+async def orders_of_exit(db: Database, position_id: PositionId, epoch: int) -> Sequence[OrderHash]:
+    """Return the orders of all attempts of one exit of a position, oldest first."""
+    exit_of = (intents.c.position_id == position_id) & (intents.c.exit_epoch == epoch)
+    return await _hashes(db, exit_of & (intents.c.side == Side.SELL))
+
+
+async def _hashes(db: Database, where: ColumnElement[bool]) -> Sequence[OrderHash]:
+    statement = select(intents.c.order_hash).where(where)
+    statement = statement.order_by(intents.c.created_at, intents.c.attempt)
+    async with db.transaction() as connection:
+        found = (await connection.execute(statement)).scalars().all()
+    return [OrderHash(order_hash) for order_hash in found]
+
+
+async def _insert_order(connection: AsyncConnection, intent: Intent, now: datetime) -> None:
+    order, unsigned = intent.order, intent.order.unsigned
+    row = insert(orders).values(
+        order_id=order.order_hash,
+        intent_id=intent.intent_id,
+        position_id=intent.position_id,
+        user_address=unsigned.maker,
+        attempt=intent.attempt,
+        side=unsigned.side,
+        type=intent.order_type,
+        token_id=unsigned.token_id,
+        price=order.price,
+        size=order.size,
+        status=OrderState.PREPARED,
+        source_whale=intent.whale,
+        created_at=intent.created_at,
+        updated_at=now,
+    )
+    await connection.execute(row)

@@ -1,0 +1,263 @@
+"""Orders: sent once per row lock, and known by evidence folded under it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import RowMapping, Update, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.book_tables import UNRESOLVED, fills, intents, order_evidence, orders, positions
+from storage.breakers import Halt, HaltScope, find_halt, set_halt
+from storage.database import Database, ring, storable
+from storage.events import insert_event
+from storage.port import Event, FencedError, StorageError
+from storage.rows import read_progress, read_trade
+from storage.tables import leases, signals
+from trading.orders import (
+    Evidence,
+    OrderProgress,
+    Ruling,
+    VenueOrder,
+    VenueTrade,
+    fold,
+)
+from trading.submits import SubmitOutcome
+from trading.types import (
+    ZERO,
+    OrderHash,
+    OrderState,
+    PositionState,
+    Settlement,
+    Side,
+    TokenId,
+    Wallet,
+)
+
+CHANNEL = "orders"
+_MAY_BE_SENT = (OrderState.PREPARED, OrderState.UNKNOWN)
+_TAKES_ENTRIES = (PositionState.OPENING, PositionState.OPEN)
+
+
+async def begin_sending(db: Database, order_hash: OrderHash, epoch: int, now: datetime) -> bool:
+    """Move PREPARED or UNKNOWN to SENDING; False when the order may not be sent (any more).
+
+    The first copy goes before `expires_at`, later ones before `retry_until`; entries only while
+    nothing halts them and their position is not being left.
+
+    Raises:
+        FencedError: the epoch is not the wallet's newest.
+    """
+    async with db.transaction() as connection:
+        order = await _lock_sendable(connection, order_hash)
+        await _check_fence(connection, Wallet(order["user_address"]), epoch)
+        deadline = order["retry_until"] if order["posts"] else order["expires_at"]
+        if order["status"] not in _MAY_BE_SENT or now >= deadline:
+            return False
+        if order["side"] == Side.BUY and await _is_barred(db, connection, order, now):
+            return False
+        await connection.execute(_sending(order, epoch, now))
+        await ring(connection, CHANNEL, order_hash)
+        return True
+
+
+async def fold_evidence(
+    db: Database, order_hash: OrderHash, evidence: Sequence[Evidence], now: datetime
+) -> OrderProgress:
+    """Add evidence under the order's row lock with `trading.orders.fold`; notify `orders`.
+
+    Evidence that changes nothing leaves no trace. A new fault halts entries of the token and
+    pages; an order that is booked after it was given up pages.
+    """
+    async with db.transaction() as connection:
+        order = await lock_order(connection, order_hash)
+        before = progress = await load_trades(connection, order)
+        for each in evidence:
+            after = fold(progress, each)
+            if after != progress or isinstance(each, SubmitOutcome):
+                await _insert_evidence(connection, order_hash, each, now)
+            progress = after
+        if progress != before:
+            await _save_fills(connection, before, progress, now)
+            await _save_progress(connection, progress, now)
+            await _raise_alarms(connection, order, before, progress, now)
+            await ring(connection, CHANNEL, order_hash)
+    return progress
+
+
+async def load_progress(db: Database, order_hash: OrderHash) -> OrderProgress | None:
+    """Return what is known of an order."""
+    async with db.transaction() as connection:
+        statement = select(orders).where(orders.c.order_id == order_hash)
+        order = (await connection.execute(statement)).mappings().one_or_none()
+        return await load_trades(connection, order) if order is not None else None
+
+
+async def list_unresolved(db: Database, limit: int) -> Sequence[OrderHash]:
+    """Return orders that are not done or not booked as known, oldest first."""
+    statement = select(orders.c.order_id).where(UNRESOLVED).order_by(orders.c.created_at)
+    async with db.transaction() as connection:
+        found = (await connection.execute(statement.limit(limit))).scalars().all()
+    return [OrderHash(order_hash) for order_hash in found]
+
+
+async def lock_order(connection: AsyncConnection, order_hash: OrderHash) -> RowMapping:
+    """Read an order's row and keep it for this transaction."""
+    statement = select(orders).where(orders.c.order_id == order_hash)
+    locked = await connection.execute(statement.with_for_update(key_share=True))
+    order = locked.mappings().one_or_none()
+    if order is None:
+        raise StorageError(f"expected order {order_hash}, found none")
+    return order
+
+
+async def load_trades(connection: AsyncConnection, order: RowMapping) -> OrderProgress:
+    """Return an order's progress from its row and its fills."""
+    statement = select(fills).where(fills.c.order_id == order["order_id"])
+    statement = statement.order_by(fills.c.matched_at, fills.c.trade_id)
+    rows = (await connection.execute(statement)).mappings().all()
+    return read_progress(order, [read_trade(row) for row in rows])
+
+
+async def _lock_sendable(connection: AsyncConnection, order_hash: OrderHash) -> RowMapping:
+    statement = (
+        select(
+            orders,
+            intents.c.expires_at,
+            intents.c.retry_until,
+            positions.c.status.label("position_status"),
+            signals.c.committed_at,
+        )
+        .join(intents, intents.c.intent_id == orders.c.intent_id)
+        .join(positions, positions.c.position_id == orders.c.position_id)
+        .join(signals, signals.c.signal_id == intents.c.signal_id, isouter=True)
+        .where(orders.c.order_id == order_hash)
+        .with_for_update(of=orders, key_share=True)
+    )
+    order = (await connection.execute(statement)).mappings().one_or_none()
+    if order is None:
+        raise StorageError(f"expected order {order_hash}, found none")
+    return order
+
+
+async def _check_fence(connection: AsyncConnection, wallet: Wallet, epoch: int) -> None:
+    """Hold the lease's row until we commit, so that a takeover comes wholly before or after."""
+    statement = select(leases.c.epoch).where(leases.c.wallet == wallet).with_for_update(read=True)
+    newest = (await connection.execute(statement)).scalar_one_or_none()
+    if newest is None or newest != epoch:
+        raise FencedError(f"expected epoch {newest} for wallet {wallet}, received {epoch}")
+
+
+async def _is_barred(
+    db: Database, connection: AsyncConnection, order: RowMapping, now: datetime
+) -> bool:
+    if order["position_status"] not in _TAKES_ENTRIES:
+        return True
+    wallet, token_id = Wallet(order["user_address"]), TokenId(order["token_id"])
+    return bool(await find_halt(connection, db.rules, wallet, token_id, now))
+
+
+def _sending(order: RowMapping, epoch: int, now: datetime) -> Update:
+    values = {"status": OrderState.SENDING, "posts": order["posts"] + 1, "sending_epoch": epoch}
+    if not order["posts"]:
+        values["first_sent_at"] = now
+        values["execution_latency_ms"] = _latency_ms(order["committed_at"], now)
+    return (
+        update(orders)
+        .where(orders.c.order_id == order["order_id"])
+        .values(**values, updated_at=now, version=orders.c.version + 1)
+    )
+
+
+def _latency_ms(committed_at: datetime | None, now: datetime) -> Decimal | None:
+    if committed_at is None:
+        return None
+    return Decimal((now - committed_at) // timedelta(microseconds=1)) / 1000
+
+
+async def _insert_evidence(
+    connection: AsyncConnection, order_hash: OrderHash, evidence: Evidence, now: datetime
+) -> None:
+    kind, words = _describe(evidence)
+    row = insert(order_evidence).values(
+        order_id=order_hash, kind=kind, text=storable(words), timestamp=now
+    )
+    await connection.execute(row)
+
+
+def _describe(evidence: Evidence) -> tuple[str, str]:
+    match evidence:
+        case VenueTrade():
+            words = f"{evidence.settlement} {evidence.size} for {evidence.cost}"
+            return "trade", f"{words} fee {evidence.fee} as {evidence.trade_id}"
+        case VenueOrder():
+            return "order", f"{evidence.state} matched {evidence.size_matched} {evidence.text}"
+        case SubmitOutcome():
+            return "submit", f"{evidence.kind} {evidence.state or ''} {evidence.text}"
+        case Ruling():
+            return "ruling", f"{evidence.state} {evidence.text}"
+
+
+async def _save_fills(
+    connection: AsyncConnection, before: OrderProgress, progress: OrderProgress, now: datetime
+) -> None:
+    for trade in progress.trades.values():
+        if before.trades.get(trade.trade_id) == trade:
+            continue
+        values = {
+            "token_id": trade.token_id,
+            "side": trade.side,
+            "size": trade.size,
+            "cost": trade.cost,
+            "fee": trade.fee,
+            "settlement": trade.settlement,
+            "matched_at": trade.matched_at,
+            "transaction_hash": trade.transaction_hash,
+            "is_taker": trade.is_taker,
+            "settled_at": now if trade.settlement.is_final else None,
+        }
+        row = upsert(fills).values(
+            trade_id=trade.trade_id, order_id=progress.order_hash, seen_at=now, **values
+        )
+        key = (fills.c.trade_id, fills.c.order_id)
+        await connection.execute(row.on_conflict_do_update(index_elements=key, set_=values))
+
+
+async def _save_progress(
+    connection: AsyncConnection, progress: OrderProgress, now: datetime
+) -> None:
+    live = [t for t in progress.trades.values() if t.settlement is not Settlement.FAILED]
+    filled, cost = sum((t.size for t in live), ZERO), sum((t.cost for t in live), ZERO)
+    row = update(orders).where(orders.c.order_id == progress.order_hash)
+    values = row.values(
+        status=progress.state,
+        size_matched=progress.size_matched,
+        filled_size=filled,
+        avg_fill_price=cost / filled if filled else None,
+        error=storable(progress.text),
+        had_unknown=progress.had_unknown,
+        adopted=progress.adopted,
+        faults=list(progress.faults),
+        is_done=progress.is_done,
+        version=orders.c.version + 1,
+        updated_at=now,
+    )
+    await connection.execute(values)
+
+
+async def _raise_alarms(
+    connection: AsyncConnection,
+    order: RowMapping,
+    before: OrderProgress,
+    progress: OrderProgress,
+    now: datetime,
+) -> None:
+    ids = {"order_hash": progress.order_hash, "token_id": order["token_id"]}
+    for fault in progress.faults[len(before.faults) :]:
+        event = Event("order_fault", "PAGE", fault, now, ids)
+        await insert_event(connection, event)
+        await set_halt(connection, Halt(HaltScope.TOKEN, order["token_id"], fault, now))
+    if progress.adopted and not before.adopted:
+        title = f"booked after it was given up: {progress.state}"
+        await insert_event(connection, Event("order_adopted", "PAGE", title, now, ids))

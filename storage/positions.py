@@ -1,0 +1,112 @@
+"""Positions: found, marked in batches, given levels."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, Text, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.book_tables import OVER, positions
+from storage.columns import MONEY, TIME
+from storage.database import Database, ring
+from storage.port import Levels, Mark, PositionRecord, StorageError
+from storage.rows import read_position
+from trading.types import PositionId, TokenId, Wallet
+
+CHANNEL = "positions"
+
+_MARK = text(
+    """
+    UPDATE positions SET current_price = news.price, last_pnl_update = news.at
+    FROM (
+        SELECT p.position_id, m.price, m.at
+        FROM positions AS p
+        JOIN unnest(:token_ids, :prices, :times) AS m (token_id, price, at)
+            ON m.token_id = p.token_id
+        WHERE p.status IN ('OPENING', 'OPEN', 'EXITING')
+        AND (p.last_pnl_update IS NULL OR p.last_pnl_update < m.at)
+        ORDER BY p.position_id
+        FOR NO KEY UPDATE OF p
+    ) AS news
+    WHERE positions.position_id = news.position_id
+    """
+).bindparams(
+    bindparam("token_ids", type_=ARRAY(Text)),
+    bindparam("prices", type_=ARRAY(MONEY)),
+    bindparam("times", type_=ARRAY(TIME)),
+)
+
+
+async def load_position(db: Database, position_id: PositionId) -> PositionRecord | None:
+    """Return a position."""
+    statement = select(positions).where(positions.c.position_id == position_id)
+    async with db.transaction() as connection:
+        row = (await connection.execute(statement)).mappings().one_or_none()
+    return read_position(row) if row is not None else None
+
+
+async def find_open(db: Database, whale: Wallet, token_id: TokenId) -> PositionRecord | None:
+    """Return our open position of a token that came from a whale."""
+    statement = select(positions).where(
+        positions.c.source_whale == whale, positions.c.token_id == token_id, OVER
+    )
+    if db.wallet is not None:
+        statement = statement.where(positions.c.user_address == db.wallet)
+    async with db.transaction() as connection:
+        row = (await connection.execute(statement)).mappings().first()
+    return read_position(row) if row is not None else None
+
+
+async def list_open(db: Database) -> Sequence[PositionRecord]:
+    """Return all positions that are not over, oldest first."""
+    statement = select(positions).where(OVER)
+    if db.wallet is not None:
+        statement = statement.where(positions.c.user_address == db.wallet)
+    statement = statement.order_by(positions.c.opened_at, positions.c.position_id)
+    async with db.transaction() as connection:
+        rows = (await connection.execute(statement)).mappings().all()
+    return [read_position(row) for row in rows]
+
+
+async def save_levels(db: Database, position_id: PositionId, levels: Levels, now: datetime) -> None:
+    """Store a position's exit levels."""
+    del now  # levels carry no time of their own
+    row = update(positions).where(positions.c.position_id == position_id)
+    row = row.values(
+        stop_loss_price=levels.stop_loss_price,
+        take_profit_price=levels.take_profit_price,
+        trailing_stop_price=levels.trailing_stop_price,
+        high_water_price=levels.high_water_price,
+    )
+    async with db.transaction() as connection:
+        if not (await connection.execute(row)).rowcount:
+            raise StorageError(f"expected position {position_id}, found none")
+        await ring(connection, CHANNEL, position_id)
+
+
+async def save_marks(db: Database, marks: Sequence[Mark]) -> None:
+    """Store marks for all open positions of the tokens in one batch; older ones are ignored.
+
+    Rows are locked in one order, so that two batches never wait for each other in a ring.
+    """
+    newest = {mark.token_id: mark for mark in sorted(marks, key=lambda mark: mark.at)}
+    if not newest:
+        return
+    batch = {
+        "token_ids": list(newest),
+        "prices": [mark.price for mark in newest.values()],
+        "times": [mark.at for mark in newest.values()],
+    }
+    async with db.transaction() as connection:
+        await connection.execute(_MARK, batch)
+
+
+async def lock_position(connection: AsyncConnection, position_id: PositionId) -> RowMapping:
+    """Read a position's row and keep it for this transaction."""
+    statement = select(positions).where(positions.c.position_id == position_id)
+    locked = await connection.execute(statement.with_for_update(key_share=True))
+    row = locked.mappings().one_or_none()
+    if row is None:
+        raise StorageError(f"expected position {position_id}, found none")
+    return row

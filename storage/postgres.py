@@ -1,0 +1,113 @@
+"""The records in PostgreSQL: every port of `storage.port` but the bell and the cache."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import (
+    breakers,
+    events,
+    exits,
+    facts,
+    intents,
+    limits,
+    money,
+    orders,
+    positions,
+    reserve,
+    settle,
+    signals,
+    whale_fills,
+)
+from storage.database import POOL_SIZE, open_engine, translated_errors
+from trading.rules import RiskRules
+from trading.types import Wallet
+
+
+class PostgresStore:
+    """SignalStore, OrderStore, PositionStore and FactStore on one pool of connections.
+
+    Each method is the function of that name in the topic's module, where it is described. Every
+    call is one transaction and may be repeated. Made without connecting; `close` it at the end.
+
+    Attributes:
+        rules: what the breakers obey.
+        wallet: whose portfolio and positions are asked for; None lists those of all wallets.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        rules: RiskRules,
+        wallet: Wallet | None = None,
+        pool_size: int = POOL_SIZE,
+    ) -> None:
+        self.rules = rules
+        self.wallet = wallet
+        self._engine = open_engine(database_url, pool_size)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that commits at its end and rolls back when something is raised.
+
+        Raises:
+            StorageUnavailableError: the database did not answer; the call may be repeated.
+            StorageError: the database refused what was asked.
+        """
+        async with translated_errors(), self._engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._engine.dispose()
+
+    record_fill = whale_fills.record_fill
+    skip_fills = whale_fills.skip_fills
+    whale_holding = whale_fills.whale_holding
+    record_signal = signals.record_signal
+    claim_signals = signals.claim_signals
+    release_claim = signals.release_claim
+    load_signal = signals.load_signal
+    save_decision = signals.save_decision
+    load_decision = signals.load_decision
+    finish_signal = signals.finish_signal
+
+    reserve_entry = reserve.reserve_entry
+    commit_exit = exits.commit_exit
+    load_intent = intents.load_intent
+    load_attempt = intents.load_attempt
+    begin_sending = orders.begin_sending
+    fold = orders.fold_evidence
+    load_progress = orders.load_progress
+    apply_order = settle.apply_order
+    orders_of_signal = intents.orders_of_signal
+    orders_of_exit = intents.orders_of_exit
+    list_unresolved = orders.list_unresolved
+    is_ours = intents.is_ours
+
+    load_position = positions.load_position
+    find_open = positions.find_open
+    list_open = positions.list_open
+    save_levels = positions.save_levels
+    save_marks = positions.save_marks
+    begin_exit = exits.begin_exit
+    end_exit = exits.end_exit
+    settle_resolution = exits.settle_resolution
+
+    save_market = facts.save_market
+    load_market = facts.load_market
+    save_whale = facts.save_whale
+    load_whale = facts.load_whale
+    list_followed = facts.list_followed
+    load_portfolio = money.load_portfolio
+    record_deposit = money.record_deposit
+    record_event = events.record_event
+    quarantine = events.quarantine_payload
+    acquire_lease = facts.acquire_lease
+    load_cursor = events.load_cursor
+    save_cursor = events.save_cursor
+
+    halt_entries = breakers.halt_entries
+    clear_halt = breakers.clear_halt
+    audit_limits = limits.audit_limits

@@ -1,0 +1,201 @@
+"""Reserve an entry's worst case and commit its intent, in one transaction."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.accounts import Account, load_account, load_recent
+from storage.book_tables import OVER, intents, positions, reservations
+from storage.breakers import find_halt
+from storage.database import Database
+from storage.intents import find_intent, insert_intent
+from storage.limits import Scope, Stake, down, load_used, lock_wallet, take_limit, up
+from storage.names import name_position
+from storage.port import LimitCaps, Reserved
+from trading.orders import Intent
+from trading.types import (
+    ZERO,
+    PositionId,
+    PositionState,
+    Reason,
+    Refusal,
+    Side,
+    Usd,
+)
+
+_TAKES_ENTRIES = frozenset({PositionState.OPENING, PositionState.OPEN})
+_REASONS = {
+    Scope.WALLET: Reason.WALLET_LIMIT,
+    Scope.WHALE: Reason.WHALE_LIMIT,
+    Scope.MARKET: Reason.MARKET_LIMIT,
+    Scope.POSITION: Reason.POSITION_LIMIT,
+}
+
+
+class _RefusedError(Exception):
+    """Carries a refusal out of the transaction, which rolls back."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One limit's use after an entry was reserved, and the cap it was held against."""
+
+    used: Usd
+    cap: Usd
+
+
+async def reserve_entry(
+    db: Database, intent: Intent, caps: LimitCaps, now: datetime
+) -> Reserved | Refusal:
+    """Check every cap on the worst case, reserve it, commit the intent and its PREPARED order.
+
+    One transaction under the wallet's row, limits taken in a fixed order, each by one statement
+    that holds the use against the cap, and each kept with the reservation under a CHECK.
+    What is reserved is `cost_max`. Idempotent by intent id: a repeat returns the intent stored
+    first. The position is found or opened here, and its id is in the intent returned.
+    """
+    assert intent.side is Side.BUY, f"expected an entry, received {intent.side}"
+    try:
+        async with db.transaction() as connection:
+            return Reserved(await _reserve(db, connection, intent, caps, now))
+    except _RefusedError as no:
+        return no.refusal
+
+
+async def _reserve(
+    db: Database, connection: AsyncConnection, intent: Intent, caps: LimitCaps, now: datetime
+) -> Intent:
+    wallet = intent.order.unsigned.maker
+    await lock_wallet(connection, wallet)
+    stored = await find_intent(connection, intents.c.intent_id == intent.intent_id)
+    if stored is not None:
+        return stored
+    token_id = intent.order.unsigned.token_id
+    halt = await find_halt(connection, db.rules, wallet, token_id, now)
+    if halt:
+        raise _RefusedError(Refusal(Reason.ENTRIES_HALTED, {"halt": halt}))
+    breach = (await load_recent(connection, intent, caps, now)).breach(caps, intent.order.cost_max)
+    if breach:
+        raise _RefusedError(Refusal(Reason.ORDER_THROTTLE, breach))
+    account = await load_account(connection, wallet)
+    _check_balance(account, intent)
+    intent = replace(intent, position_id=await _find_position(connection, intent, now))
+    taken = await _take_limits(connection, intent, caps, account)
+    await insert_intent(connection, intent, None, now)
+    await _insert_reservation(connection, intent, taken, now)
+    return intent
+
+
+def _check_balance(account: Account, intent: Intent) -> None:
+    if account.available < intent.order.cost_max:
+        numbers = {
+            "cash": str(account.cash),
+            "reserved": str(account.reserved + account.pending),
+            "asked": str(intent.order.cost_max),
+        }
+        raise _RefusedError(Refusal(Reason.BALANCE_TOO_LOW, numbers))
+
+
+async def _find_position(connection: AsyncConnection, intent: Intent, now: datetime) -> PositionId:
+    """Return the position that the entry adds to, opened when there is none."""
+    same = [
+        positions.c.user_address == intent.order.unsigned.maker,
+        positions.c.source_whale == intent.whale,
+        positions.c.token_id == intent.order.unsigned.token_id,
+    ]
+    standing = select(positions.c.position_id, positions.c.status).where(*same, OVER)
+    found = await connection.execute(standing.with_for_update(key_share=True))
+    row = found.one_or_none()
+    if row is None:
+        last = select(func.coalesce(func.max(positions.c.n), 0)).where(*same)
+        n: int = (await connection.execute(last)).scalar_one()
+        return await _open_position(connection, intent, n + 1, now)
+    if PositionState(row.status) not in _TAKES_ENTRIES:
+        numbers = {"position_id": str(row.position_id), "state": str(row.status)}
+        raise _RefusedError(Refusal(Reason.POSITION_CLOSING, numbers))
+    return PositionId(row.position_id)
+
+
+async def _open_position(
+    connection: AsyncConnection, intent: Intent, n: int, now: datetime
+) -> PositionId:
+    unsigned = intent.order.unsigned
+    position_id = name_position(unsigned.maker, intent.whale, unsigned.token_id, n)
+    row = insert(positions).values(
+        position_id=position_id,
+        user_address=unsigned.maker,
+        source_whale=intent.whale,
+        condition_id=intent.condition_id,
+        token_id=unsigned.token_id,
+        n=n,
+        status=PositionState.OPENING,
+        opened_at=now,
+    )
+    await connection.execute(row)
+    return position_id
+
+
+async def _take_limits(
+    connection: AsyncConnection, intent: Intent, caps: LimitCaps, account: Account
+) -> dict[Scope, _Taken]:
+    """Use every limit, wallet first; the market's cap is also a share of the portfolio."""
+    stake = stake_of(intent)
+    share = down(caps.market_share * max(account.equity, ZERO))
+    wanted = {
+        Scope.WALLET: caps.wallet,
+        Scope.WHALE: caps.whale,
+        Scope.MARKET: caps.market,
+        Scope.POSITION: caps.position,
+    }
+    more, taken = up(intent.order.cost_max), {}
+    for scope in Scope:
+        cap = down(wanted[scope])
+        reason = _REASONS[scope]
+        if scope is Scope.MARKET and share < cap:
+            cap, reason = share, Reason.PORTFOLIO_LIMIT
+        used = await take_limit(connection, stake, scope, more, cap)
+        if used is None:
+            used = await load_used(connection, stake, scope)
+            raise _RefusedError(Refusal(reason, _numbers(used, more, cap)))
+        taken[scope] = _Taken(used, cap)
+    return taken
+
+
+def stake_of(intent: Intent) -> Stake:
+    """Return where an intent's exposure counts."""
+    wallet = intent.order.unsigned.maker
+    return Stake(wallet, intent.whale, intent.condition_id, intent.position_id)
+
+
+def _numbers(used: Usd, asked: Usd, cap: Decimal) -> dict[str, str]:
+    left = max(cap - used, ZERO)
+    return {"used": str(used), "asked": str(asked), "cap": str(cap), "left": str(left)}
+
+
+async def _insert_reservation(
+    connection: AsyncConnection, intent: Intent, taken: dict[Scope, _Taken], now: datetime
+) -> None:
+    figures = {
+        f"{scope.lower()}_{name}": figure
+        for scope, limit in taken.items()
+        for name, figure in (("used_after", limit.used), ("cap_then", limit.cap))
+    }
+    row = insert(reservations).values(
+        intent_id=intent.intent_id,
+        wallet=intent.order.unsigned.maker,
+        whale=intent.whale,
+        condition_id=intent.condition_id,
+        position_id=intent.position_id,
+        reserved=up(intent.order.cost_max),
+        reserved_at=now,
+        **figures,
+    )
+    await connection.execute(row)

@@ -1,0 +1,141 @@
+"""Write a position's row again from its fills, and everything that hangs on its figures."""
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.book_tables import daily_pnl, orders, positions
+from storage.breakers import count_result
+from storage.database import Database, ring
+from storage.figures import Figures, compute_figures, load_booked
+from storage.limits import Stake, shift_limits
+from storage.port import PositionRecord
+from storage.rows import read_position
+from storage.tables import whales
+from trading.rules import ExitRules
+from trading.types import ZERO, PositionId, PositionState, Usd
+
+CHANNEL = "positions"
+DUST = ExitRules().dust
+_SELL_OFFERS = text(
+    """
+    UPDATE offers SET sold = sums.sold
+    FROM (
+        SELECT o.intent_id, coalesce(sum(f.size), 0) AS sold
+        FROM orders AS o LEFT JOIN fills AS f
+            ON f.order_id = o.order_id AND f.settlement = 'CONFIRMED'
+        WHERE o.position_id = :position_id AND o.side = 'SELL'
+        GROUP BY o.intent_id
+    ) AS sums
+    WHERE offers.intent_id = sums.intent_id AND offers.sold <> sums.sold
+    """
+)
+
+
+async def restate(
+    db: Database,
+    connection: AsyncConnection,
+    position: RowMapping,
+    now: datetime,
+    state: PositionState | None = None,
+) -> PositionRecord:
+    """Compute a locked position again from all its fills; `state` None lets the figures say it.
+
+    The wallet's limit row must be held. Exposure moves the limits by its difference; a position
+    that is over holds none, whatever dust is left. A repeat changes nothing and rings nobody.
+    """
+    before = read_position(position)
+    figures = compute_figures(await load_booked(connection, before.position_id))
+    if state is None:
+        is_waiting = await has_open_orders(connection, before.position_id)
+        state = next_state(before.state, figures, is_waiting=is_waiting)
+    exposure = Usd(ZERO) if state.is_over else figures.exposure
+    closed_at = (before.closed_at or now) if state.is_over else None
+    row = update(positions).where(positions.c.position_id == before.position_id)
+    row = row.values(
+        status=state,
+        size=figures.size,
+        settled_size=figures.settled_size,
+        avg_entry_price=figures.avg_entry_price,
+        exposure=exposure,
+        fees=figures.fees,
+        realised_pnl=figures.realised_pnl,
+        closed_at=closed_at,
+    ).returning(positions)
+    after = read_position((await connection.execute(row)).mappings().one())
+    if after == before:
+        return after
+    await connection.execute(_SELL_OFFERS, {"position_id": before.position_id})
+    await shift_limits(connection, stake_of_position(before), exposure - before.exposure)
+    await _save_days(connection, before, figures)
+    await _follow_state(db, connection, position, after, now)
+    await ring(connection, CHANNEL, before.position_id)
+    return after
+
+
+def next_state(state: PositionState, figures: Figures, *, is_waiting: bool) -> PositionState:
+    """Return the state that follows from what is held; `is_waiting`: some order is not done.
+
+    Leaving EXITING and RESOLVED is decided by those who began it.
+    """
+    holds = figures.size > DUST
+    match state:
+        case PositionState.OPENING | PositionState.OPEN:
+            if holds or (is_waiting and figures.was_bought):
+                return PositionState.OPEN
+            return PositionState.OPENING if is_waiting else PositionState.CLOSED
+        case PositionState.CLOSED:
+            return PositionState.OPEN if holds else state
+        case PositionState.REDEEMED:
+            return PositionState.RESOLVED if holds else state
+        case PositionState.EXITING | PositionState.RESOLVED:
+            return state
+
+
+async def has_open_orders(connection: AsyncConnection, position_id: PositionId) -> bool:
+    """Tell whether an order of the position may still fill, settle or wait to be booked."""
+    is_open = orders.c.released_at.is_(None) | orders.c.is_done.is_(False)
+    statement = select(func.count()).where(orders.c.position_id == position_id, is_open)
+    return bool((await connection.execute(statement)).scalar_one())
+
+
+def stake_of_position(position: PositionRecord) -> Stake:
+    """Return where a position's exposure counts."""
+    return Stake(position.wallet, position.whale, position.condition_id, position.position_id)
+
+
+async def _save_days(
+    connection: AsyncConnection, position: PositionRecord, figures: Figures
+) -> None:
+    same = daily_pnl.c.position_id == position.position_id
+    await connection.execute(delete(daily_pnl).where(same))
+    days = [
+        {"position_id": position.position_id, "wallet": position.wallet, "day": day, "pnl": pnl}
+        for day, pnl in figures.pnl_by_day.items()
+        if pnl != 0
+    ]
+    if days:
+        await connection.execute(insert(daily_pnl), days)
+
+
+async def _follow_state(
+    db: Database,
+    connection: AsyncConnection,
+    position: RowMapping,
+    after: PositionRecord,
+    now: datetime,
+) -> None:
+    """Keep the whale's count of active positions, and count a closed position's result once."""
+    if after.state == position["status"]:
+        return
+    active = select(func.count()).where(
+        positions.c.source_whale == after.whale,
+        positions.c.status.in_((PositionState.OPEN, PositionState.EXITING)),
+    )
+    row = update(whales).where(whales.c.address == after.whale)
+    await connection.execute(row.values(active_positions=active.scalar_subquery()))
+    if after.state.is_over and not position["is_counted"] and after.realised_pnl != 0:
+        counted = update(positions).where(positions.c.position_id == after.position_id)
+        await connection.execute(counted.values(is_counted=True))
+        await count_result(connection, db.rules, after.wallet, after.realised_pnl, now)

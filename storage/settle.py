@@ -1,0 +1,135 @@
+"""Bring position, ledger, limits and breakers in line with an order's fills, in one transaction."""
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.book_tables import OVER, fills, offers, orders, positions, reservations
+from storage.database import Database
+from storage.events import insert_event
+from storage.intents import need_intent
+from storage.limits import lock_wallet, shift_limits
+from storage.orders import load_trades, lock_order
+from storage.port import Event, PositionRecord
+from storage.positions import lock_position
+from storage.reserve import stake_of
+from storage.restate import restate
+from storage.rows import read_position
+from trading.orders import Intent
+from trading.types import OrderHash, PositionState
+
+_BOOK = text(
+    """
+    INSERT INTO ledger (wallet, kind, ref, order_id, position_id, cash, timestamp)
+    SELECT o.user_address, entry.kind, f.trade_id || '/' || f.order_id, f.order_id, f.position_id,
+           entry.cash, f.settled_at
+    FROM fills AS f
+    JOIN orders AS o ON o.order_id = f.order_id
+    CROSS JOIN LATERAL (VALUES
+        ('FILL', CASE f.side WHEN 'BUY' THEN -f.cost ELSE f.cost END),
+        ('FEE', -f.fee)
+    ) AS entry (kind, cash)
+    WHERE f.order_id = :order_id AND f.settlement = 'CONFIRMED'
+    AND (entry.kind = 'FILL' OR entry.cash <> 0)
+    ON CONFLICT (wallet, kind, ref) DO NOTHING
+    """
+)
+
+_TRIPLE = ("user_address", "source_whale", "token_id")
+
+
+async def apply_order(db: Database, order_hash: OrderHash, now: datetime) -> PositionRecord:
+    """Bring position, ledger and event in line with the order's fills, in one transaction.
+
+    Recomputed from all fills of the position, so that it is idempotent and follows reversals.
+    When the order is done, its reservation is released in the same transaction and its
+    confirmed cost becomes exposure. A fill that comes after its position was closed opens it
+    again, or joins the one that is open by now; the position that holds the fills is returned.
+    """
+    async with db.transaction() as connection:
+        intent = await need_intent(connection, order_hash)
+        await lock_wallet(connection, intent.order.unsigned.maker)
+        position = await lock_position(connection, intent.position_id)
+        order = await lock_order(connection, order_hash)
+        home = await _assign_fills(connection, position, order_hash)
+        await connection.execute(_BOOK, {"order_id": order_hash})
+        if (await load_trades(connection, order)).is_done:
+            await _release(connection, intent, now)
+        await _mark_applied(connection, order)
+        before, after = read_position(position), await restate(db, connection, position, now)
+        if home is not None:
+            before, after = read_position(home), await restate(db, connection, home, now)
+        await _tell(connection, order_hash, before, after, now)
+        return after
+
+
+async def _assign_fills(
+    connection: AsyncConnection, position: RowMapping, order_hash: OrderHash
+) -> RowMapping | None:
+    """Give new fills a position; return it when it is another one than the order's."""
+    home = None
+    if PositionState(position["status"]).is_over:
+        home = await _successor(connection, position)
+    position_id = (home or position)["position_id"]
+    new = (fills.c.order_id == order_hash) & fills.c.position_id.is_(None)
+    await connection.execute(update(fills).where(new).values(position_id=position_id))
+    return home
+
+
+async def _successor(connection: AsyncConnection, position: RowMapping) -> RowMapping | None:
+    same = (positions.c[name] == position[name] for name in _TRIPLE)
+    statement = select(positions).where(*same, OVER).with_for_update(key_share=True)
+    return (await connection.execute(statement)).mappings().one_or_none()
+
+
+async def _release(connection: AsyncConnection, intent: Intent, now: datetime) -> None:
+    """Give back what a done order had reserved or offered, once."""
+    reserved = (
+        update(reservations)
+        .where(reservations.c.intent_id == intent.intent_id, reservations.c.released_at.is_(None))
+        .values(released_at=now)
+        .returning(reservations.c.reserved)
+    )
+    given_back = (await connection.execute(reserved)).scalar_one_or_none()
+    if given_back is not None:
+        await shift_limits(connection, stake_of(intent), -given_back)
+    offered = update(offers).where(
+        offers.c.intent_id == intent.intent_id, offers.c.released_at.is_(None)
+    )
+    await connection.execute(offered.values(released_at=now))
+    done = update(orders).where(
+        orders.c.order_id == intent.order.order_hash, orders.c.released_at.is_(None)
+    )
+    await connection.execute(done.values(released_at=now))
+
+
+async def _mark_applied(connection: AsyncConnection, order: RowMapping) -> None:
+    row = update(orders).where(orders.c.order_id == order["order_id"])
+    await connection.execute(row.values(applied_version=order["version"]))
+
+
+async def _tell(
+    connection: AsyncConnection,
+    order_hash: OrderHash,
+    before: PositionRecord,
+    after: PositionRecord,
+    now: datetime,
+) -> None:
+    if after == before:
+        return
+    moved = after.state is not before.state
+    event = Event(
+        type=f"position_{after.state.lower()}" if moved else "position_changed",
+        severity="INFO",
+        title=f"{after.size} shares held, {after.settled_size} of them settled",
+        at=now,
+        ids={
+            "position_id": after.position_id,
+            "order_hash": order_hash,
+            "whale": after.whale,
+            "token_id": after.token_id,
+        },
+        metadata={"realised_pnl": str(after.realised_pnl), "exposure": str(after.exposure)},
+    )
+    await insert_event(connection, event)

@@ -1,0 +1,65 @@
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+import storage.book_tables
+import storage.tables  # noqa: F401
+from storage.columns import metadata
+from storage.database import open_engine
+from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate
+from storage.port import StorageError, StorageUnavailableError
+
+
+def differences(connection: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+async def test_migrations_make_the_tables_that_the_code_describes(empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+    engine = open_engine(empty_database_url)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+    assert found == []
+
+
+async def test_processes_that_migrate_together_wait_for_each_other(empty_database_url: str) -> None:
+    await asyncio.gather(*(migrate(empty_database_url) for _ in range(3)))
+    await check_schema(empty_database_url)
+
+
+async def test_an_empty_database_is_refused(empty_database_url: str) -> None:
+    with pytest.raises(StorageError, match="found no schema"):
+        await check_schema(empty_database_url)
+
+
+async def test_a_newer_schema_is_refused_and_not_touched(database_url: str) -> None:
+    engine = open_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    with pytest.raises(StorageError, match=r"expected schema version \d+, found 9999"):
+        await check_schema(database_url)
+    with pytest.raises(StorageError, match="found 9999"):
+        await migrate(database_url)
+
+
+async def test_an_unreachable_database_is_unavailable() -> None:
+    url = "postgresql+asyncpg://postgres@127.0.0.1:1/none"
+    with pytest.raises(StorageUnavailableError):
+        await migrate(url)
+    with pytest.raises(StorageUnavailableError):
+        await check_schema(url)
+
+
+def test_the_code_knows_the_newest_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [SCHEMA_VERSION]
+
+
+def test_migrations_go_forwards_only() -> None:
+    for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions():
+        assert not hasattr(script.module, "downgrade")
