@@ -1,15 +1,28 @@
 """The decision on one whale signal: quality, three stages, size; every no with its numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
-from trading.rules import Rules
+from trading.amounts import SIZE_STEP
+from trading.book import best_ask, best_bid, price_cap
+from trading.filters import (
+    check_book,
+    check_depth,
+    check_liquidity,
+    check_market,
+    check_signal,
+    check_timing,
+)
+from trading.rules import FilterRules, Rules
+from trading.sizing import SizingInputs, size_copy
 from trading.types import (
+    ONE,
     Market,
     OrderBook,
     Price,
+    Reason,
     Refusal,
     Shares,
     Side,
@@ -18,6 +31,7 @@ from trading.types import (
     Wallet,
     WhaleSignal,
 )
+from trading.whales import significance
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +102,119 @@ class Decision:
 
 def decide(facts: Facts, rules: Rules) -> Decision:
     """Decide on one signal. A SELL reduces what we hold from that whale, in proportion."""
-    raise NotImplementedError
+    numbers = _facts_in_numbers(facts)
+    if facts.signal.side is Side.SELL:
+        verdict = _reduce(facts, numbers)
+    else:
+        verdict = _enter(facts, rules, numbers)
+    weight = significance(facts.whale.quality_score, facts.signal.notional)
+    if isinstance(verdict, Refusal):
+        told = Refusal(verdict.reason, {**numbers, **verdict.numbers})
+        return Decision(facts.signal.side, weight, refusal=told, numbers=told.numbers)
+    return replace(verdict, significance=weight)
+
+
+def _facts_in_numbers(facts: Facts) -> dict[str, str]:
+    signal, book = facts.signal, facts.book
+    return {
+        "whale_price": _text(signal.price),
+        "whale_size": _text(signal.size),
+        "whale_notional": _text(signal.notional),
+        "quality_score": _text(facts.whale.quality_score),
+        "win_rate": _text(facts.whale.win_rate),
+        "signal_age": str(facts.now - signal.traded_at),
+        "book_age": str(facts.now - book.received_at),
+        "best_bid": _text(best_bid(book)),
+        "best_ask": _text(best_ask(book)),
+        "cash": _text(facts.portfolio.cash),
+        "bid_value": _text(facts.portfolio.bid_value),
+        "drawdown": _text(facts.portfolio.drawdown),
+        "held": _text(facts.held),
+        "whale_held": _text(facts.whale_held),
+    }
+
+
+def _reduce(facts: Facts, numbers: dict[str, str]) -> Decision | Refusal:
+    """Mirror the whale's exit in proportion; nothing that filters entries may block it.
+
+    All of it goes when the whale sold more than we saw it buy.
+    """
+    if facts.held < SIZE_STEP:
+        return Refusal(Reason.NO_POSITION_TO_REDUCE)
+    share = ONE
+    if facts.whale_held > 0:
+        share = min(ONE, facts.signal.size / facts.whale_held)
+    size = Shares((facts.held * share).quantize(SIZE_STEP, ROUND_FLOOR))
+    numbers |= {"exit_share": _text(share), "size": _text(size)}
+    if size <= 0:
+        return Refusal(Reason.SIZE_TOO_SMALL)
+    return Decision(Side.SELL, Significance.LOW, size=size, exit_share=share, numbers=numbers)
+
+
+def _enter(facts: Facts, rules: Rules, numbers: dict[str, str]) -> Decision | Refusal:
+    refusal = _check_whale(facts, rules.filters) or _check_stages(facts, rules.filters)
+    if refusal is not None:
+        return refusal
+    cap = price_cap(facts.signal.price, facts.book, rules.slippage)
+    numbers["price_cap"] = _text(cap)
+    if cap <= 0:
+        return Refusal(Reason.PRICE_OUT_OF_BAND)
+    sizing = size_copy(_sizing_inputs(facts, cap), facts.market, rules)
+    if isinstance(sizing, Refusal):
+        return sizing
+    numbers |= sizing.numbers
+    numbers |= {"size": _text(sizing.size), "limit_price": _text(sizing.price)}
+    too_deep = check_depth(facts.book, Side.BUY, sizing.size, rules.filters)
+    if too_deep is not None:
+        return too_deep
+    return Decision(
+        Side.BUY,
+        Significance.LOW,
+        size=sizing.size,
+        notional=sizing.notional,
+        limit_price=sizing.price,
+        numbers=numbers,
+    )
+
+
+def _check_whale(facts: Facts, rules: FilterRules) -> Refusal | None:
+    whale = facts.whale
+    if not whale.is_followed:
+        return Refusal(Reason.WHALE_UNKNOWN, {"wallet": whale.wallet})
+    if whale.is_paused:
+        return Refusal(Reason.WHALE_PAUSED, {"wallet": whale.wallet})
+    if facts.portfolio.entries_halted:
+        return Refusal(Reason.ENTRIES_HALTED, {"halt_reason": facts.portfolio.halt_reason})
+    if not whale.quality_score > rules.quality_min:
+        return Refusal(Reason.QUALITY_TOO_LOW, {"quality_min": _text(rules.quality_min)})
+    return check_signal(facts.signal, rules)
+
+
+def _check_stages(facts: Facts, rules: FilterRules) -> Refusal | None:
+    signal, market, book, now = facts.signal, facts.market, facts.book, facts.now
+    if book.token_id != signal.token_id:
+        return Refusal(Reason.BOOK_INVALID, {"fault": f"book of another token {book.token_id}"})
+    return (
+        check_market(signal, market, now, rules)
+        or check_book(book, now, rules)
+        or check_liquidity(market, book, rules)
+        or check_timing(signal, book, now, rules)
+    )
+
+
+def _sizing_inputs(facts: Facts, cap: Price) -> SizingInputs:
+    return SizingInputs(
+        limit_price=cap,
+        whale_notional=facts.signal.notional,
+        quality_score=facts.whale.quality_score,
+        win_rate=facts.whale.win_rate,
+        volatility=facts.volatility,
+        correlation=facts.correlation,
+        drawdown=facts.portfolio.drawdown,
+        cash=facts.portfolio.cash,
+        bid_value=facts.portfolio.bid_value,
+    )
+
+
+def _text(number: Decimal | None) -> str:
+    return "none" if number is None else format(number, "f")
