@@ -98,23 +98,28 @@ def migrate() -> Migrate | None:
 
 
 @pytest.fixture(scope="session")
-async def database_server(
-    servers: Supervisor, servers_home: Path, migrate: Migrate | None
-) -> DatabaseServer:
-    """PostgreSQL that need not survive a power cut, with one migrated database to copy."""
-    settings = PostgresSettings(servers_home, database=TEMPLATE, durable=False)
-    server = await prepare_postgres(settings)
+async def database_server(servers: Supervisor, servers_home: Path) -> DatabaseServer:
+    """One PostgreSQL for the whole run; it need not survive a power cut."""
+    server = await prepare_postgres(PostgresSettings(servers_home, durable=False))
     await servers.start(server.service)
-    await server.create_database(TEMPLATE)
-    if migrate is not None:
-        await _migrate(migrate, server.url(TEMPLATE))
     return DatabaseServer(server)
 
 
+@pytest.fixture(scope="session")
+async def migrated_template(database_server: DatabaseServer, migrate: Migrate | None) -> str:
+    """The name of a database with the newest schema, to be copied."""
+    await database_server.server.create_database(TEMPLATE)
+    if migrate is not None:
+        await _migrate(migrate, database_server.url(TEMPLATE))
+    return TEMPLATE
+
+
 @pytest.fixture
-async def database_url(database_server: DatabaseServer) -> AsyncIterator[str]:
+async def database_url(
+    database_server: DatabaseServer, migrated_template: str
+) -> AsyncIterator[str]:
     """A database of this test alone, with all tables and no rows."""
-    name = await database_server.create(TEMPLATE)
+    name = await database_server.create(migrated_template)
     yield database_server.url(name)
     await database_server.drop(name)
 
