@@ -1,0 +1,156 @@
+"""Tests of the whole venue as one application and as one process."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from paper.audit import NO_FAULTS
+from paper.server import addresses
+from tests.paper.client_desk import KEY
+from tests.paper.open_venue import open_venue
+from tests.paper.posted_orders import login_headers
+from tests.paper.tiny_tape import write_tiny_tape
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30
+
+
+def test_every_protocol_has_an_address_on_the_one_port() -> None:
+    urls = addresses(8080)
+    assert urls.pop("ready") is True
+    assert set(urls) == {
+        "clob",
+        "gamma",
+        "data",
+        "ws_market",
+        "ws_user",
+        "rtds",
+        "rpc_http",
+        "rpc_ws",
+        "relayer",
+    }
+    assert all("127.0.0.1:8080" in str(url) for url in urls.values())
+
+
+async def test_every_protocol_is_spoken(tmp_path: Path) -> None:
+    async with open_venue(tmp_path) as running, aiohttp.ClientSession() as http:
+        urls = running.urls
+        for url in (
+            f"{urls['clob']}/ok",
+            f"{urls['gamma']}/markets/keyset",
+            f"{urls['data']}/v2/status",
+            f"{urls['relayer']}/deployed?address=0x1",
+            f"{urls['clob']}/_paper/orders",
+        ):
+            async with http.get(url) as response:
+                assert response.status == 200, url
+        request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+        async with http.post(urls["rpc_http"], json=request) as response:
+            assert (await response.json())["result"] == "0x89"
+        for name in ("ws_market", "ws_user", "rtds", "rpc_ws"):
+            async with http.ws_connect(urls[name]) as ws:
+                assert not ws.closed, name
+
+
+async def start(*arguments: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "paper", *arguments, cwd=ROOT, stdout=PIPE, stderr=PIPE
+    )
+
+
+@asynccontextmanager
+async def venue_process(*arguments: str) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
+    """Start a venue; give its process and its ready line; end it if the test did not."""
+    process = await start(*arguments)
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+        yield process, json.loads(line)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> str:
+    return str(write_tiny_tape(tmp_path / "tiny.tape"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_venue_says_that_it_is_ready_plays_and_stops_when_told(
+    tmp_path: Path, tape: str, number: signal.Signals
+) -> None:
+    arguments = ("--tape", tape, "--home", str(tmp_path / "home"), "--speed", "100")
+    async with venue_process(*arguments) as (process, ready), aiohttp.ClientSession() as http:
+        assert ready["ready"] is True
+        async with http.get(f"{ready['clob']}/_paper/play") as response:
+            play = await response.json()
+        assert (play["tape"], play["speed"]) == ("tiny", "100")
+        assert play["invented"]
+        async with http.ws_connect(ready["ws_market"]):
+            process.send_signal(number)
+            assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+
+
+async def test_keys_and_plays_survive_a_kill(tmp_path: Path, tape: str) -> None:
+    arguments = ("--tape", tape, "--home", str(tmp_path / "home"), "--resume")
+    answers: list[tuple[str, dict[str, str]]] = []
+    for _ in range(2):
+        async with venue_process(*arguments) as (process, ready), aiohttp.ClientSession() as http:
+            async with http.get(f"{ready['clob']}/_paper/play") as response:
+                play_id = (await response.json())["play_id"]
+            url, headers = f"{ready['clob']}/auth/derive-api-key", login_headers(KEY)
+            async with http.get(url, headers=headers) as response:
+                answers.append((play_id, await response.json()))
+            process.kill()
+    assert answers[0] == answers[1]
+
+
+async def message_of(*arguments: str) -> str:
+    """Start a venue that cannot start; return what it says."""
+    process = await start(*arguments)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 1, err
+    assert out == b""
+    text = err.decode()
+    assert "Traceback" not in text
+    return text
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path, tape: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        text = await message_of("--port", port, "--tape", tape, "--home", str(tmp_path / "home"))
+    assert f"port {port} of 127.0.0.1 cannot be had" in text
+
+
+async def test_a_file_that_is_no_tape_is_named(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.tape"
+    wrong.write_text("not a tape")
+    text = await message_of("--tape", str(wrong), "--home", str(tmp_path / "home"))
+    assert "wrong.tape" in text
+    missing = str(tmp_path / "missing.tape")
+    assert "missing.tape" in await message_of("--tape", missing, "--home", str(tmp_path / "home"))
+
+
+async def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, tape: str) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    text = await message_of("--tape", tape, "--home", str(blocked / "home"))
+    assert str(blocked) in text
+
+
+async def test_faults_are_refused_in_clear_words(tmp_path: Path) -> None:
+    text = await message_of("--faults", "storm.json", "--home", str(tmp_path))
+    assert f"--faults storm.json: {NO_FAULTS}" in text
