@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,10 +28,10 @@ from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
 from activities.risk import RiskActivities, RiskPorts
 from activities.signals import SignalActivities, SignalPorts
-from exchange.polymarket.chain import PolygonChain
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
+from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
 from ingest.dispatch import Dispatcher, DispatchPorts
 from settings import Settings, load_settings
@@ -144,7 +144,7 @@ def _worker(client: Client, parts: Parts, lease: WalletLease) -> Worker:
     )
 
 
-def _activities(parts: Parts, lease: WalletLease) -> Sequence[object]:
+def _activities(parts: Parts, lease: WalletLease) -> Sequence[Callable[..., object]]:
     store, rules = parts.store, parts.settings.rules
     fees = FeeSchedules(parts.access)
     gateway = PolymarketGateway(
@@ -175,9 +175,9 @@ def _positions(
     return PositionActivities(ports, rules.exits, utc_now)
 
 
-def methods_of(*owners: object) -> list[object]:
+def methods_of(*owners: object) -> list[Callable[..., object]]:
     """Return every activity method of some objects."""
-    found: list[object] = []
+    found: list[Callable[..., object]] = []
     for owner in owners:
         for name in dir(owner):
             method = getattr(owner, name)

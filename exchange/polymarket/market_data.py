@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from exchange.polymarket.endpoints import VenueAccess
@@ -17,10 +17,11 @@ from exchange.polymarket.wire_clob import (
     book_of,
     fees_of,
     read_clock,
+    read_prices,
 )
 from exchange.polymarket.wire_gamma import GammaMarketRow
 from exchange.port import MarketEvent, TokenSet, UnavailableError, WireError
-from trading.types import ZERO, ConditionId, FeeSchedule, Market, OrderBook, TokenId
+from trading.types import ZERO, ConditionId, FeeSchedule, Market, OrderBook, Price, TokenId
 
 _CACHED_MAX = 10_000
 _NO_FEES = FeeSchedule(ZERO, 1)
@@ -94,6 +95,12 @@ class PolymarketMarketData:
             return None
         self._remember(token_id, ConditionId(row.condition_id))
         return market_of(row, clob, await self._fees_of(row))
+
+    async def fetch_price_history(self, token_id: TokenId) -> Sequence[Price]:
+        """Return a token's mid-prices of the last hour by the minute, oldest first."""
+        query = (("market", token_id), ("interval", "1h"), ("fidelity", "1"))
+        payload = await self._rest.fetch("/prices-history", *query)
+        return () if payload is None else read_prices(payload)
 
     async def fetch_clock(self) -> datetime:
         """Return the venue's time, in whole seconds."""

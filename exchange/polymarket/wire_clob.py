@@ -161,6 +161,14 @@ class _BalanceRow(WireModel):
     balance: Size
 
 
+class _HistoryPoint(WireModel):
+    p: WirePrice
+
+
+class _HistoryRow(WireModel):
+    history: tuple[_HistoryPoint, ...]
+
+
 class _PageRow(WireModel):
     data: Annotated[tuple[object, ...], Items] = ()
     next_cursor: Text = PAGE_END
@@ -208,6 +216,12 @@ def levels_of(rows: tuple[LevelRow, ...]) -> tuple[Level, ...]:
     """Return levels by rising price without the empty ones."""
     levels = (Level(Price(row.price), Shares(row.size)) for row in rows if row.size)
     return tuple(sorted(levels, key=lambda level: level.price))
+
+
+def read_prices(payload: object) -> tuple[Price, ...]:
+    """Return the prices of a history, in its own order; points outside (0, 1) are left out."""
+    points = parse(_HistoryRow, payload).history
+    return tuple(Price(point.p) for point in points if 0 < point.p < 1)
 
 
 def read_clock(payload: bytes) -> datetime:

@@ -1,0 +1,178 @@
+"""The `whalecopy` command."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from pydantic import ValidationError
+
+DONE, REFUSED, USAGE = 0, 1, 2
+REPLAY_SPEED = Decimal(20)
+ROOT = Path(__file__).resolve().parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 done, 1 refused or found wrong, 2 usage."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "paper":
+        parser.error(f"unrecognised: {' '.join(rest)}")
+    try:
+        status = _COMMANDS[options.command](options, rest)
+    except ValidationError as error:
+        status = _refuse(_settings_message(error))
+    except KeyboardInterrupt:
+        status = 130
+    sys.stdout.flush()
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="whalecopy", description="Copies the trades of chosen Polymarket wallets, durably."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_up(commands.add_parser("up", help="start everything and watch it trade"))
+    commands.add_parser("paper", help="run the local venue alone", add_help=False)
+    for name, text in _QUERIES.items():
+        query = commands.add_parser(name, help=text)
+        query.add_argument("--json", action="store_true", help="print one JSON value")
+    why = commands.add_parser("why", help="explain the decision on one signal")
+    why.add_argument("signal")
+    why.add_argument("--json", action="store_true")
+    database = commands.add_parser("db", help="look after the database")
+    database.add_argument("action", choices=["migrate"])
+    return parser
+
+
+def _add_up(up: argparse.ArgumentParser) -> None:
+    up.add_argument("--mode", choices=["replay", "paper", "live"], help="default: paper")
+    up.add_argument("--tape", type=Path, help="tape to replay (default: the shipped one)")
+    up.add_argument(
+        "--speed", type=_speed, default=REPLAY_SPEED, help="tape seconds per second (20)"
+    )
+    up.add_argument("--workers", type=_count, default=1, help="worker processes (1)")
+    up.add_argument("--markets", type=_count, help="play only the first N markets")
+    up.add_argument("--bankroll", type=_speed, default=Decimal(10_000), help="paper pUSD (10000)")
+    up.add_argument("--resume", action="store_true", help="continue the last play")
+    up.add_argument("--until-done", action="store_true", help="end when the tape has been traded")
+    up.add_argument("--json", action="store_true", help="print the report as one JSON line")
+
+
+def _speed(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise argparse.ArgumentTypeError(f"expected a number, received {text!r}") from error
+    if not number.is_finite() or number <= 0:
+        raise argparse.ArgumentTypeError(f"expected a positive number, received {text!r}")
+    return number
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, received {text!r}")
+    return int(text)
+
+
+def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from embedded.errors import EmbeddedError
+    from launch import LaunchError, UpOptions, up
+    from settings import TradingMode, load_settings
+
+    settings = load_settings()
+    asked = UpOptions(
+        mode=TradingMode(options.mode) if options.mode else settings.trading_mode,
+        tape=options.tape,
+        speed=options.speed,
+        workers=options.workers,
+        markets=options.markets,
+        bankroll=options.bankroll,
+        resume=options.resume,
+        until_done=options.until_done,
+        as_json=options.json,
+    )
+    try:
+        return asyncio.run(_until_signal(lambda: up(asked, settings)))
+    except (EmbeddedError, LaunchError) as error:
+        return _refuse(str(error))
+
+
+async def _until_signal(work: Callable[[], Awaitable[int]]) -> int:
+    """Run until done or asked to stop; a stop that was asked for is no failure."""
+    task = asyncio.ensure_future(work())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return DONE
+
+
+def _paper(_options: argparse.Namespace, rest: Sequence[str]) -> int:
+    os.chdir(ROOT) if not Path("paper").exists() else None
+    os.execv(sys.executable, [sys.executable, "-m", "paper", *rest])  # noqa: S606 - it is us
+
+
+def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from inquire import InquireError, inquire
+
+    from settings import load_settings
+
+    try:
+        found = asyncio.run(
+            inquire(load_settings(), options.command, getattr(options, "signal", ""))
+        )
+    except InquireError as error:
+        return _refuse(str(error))
+    sys.stdout.write((json.dumps(found.as_json()) if options.json else found.as_text()) + "\n")
+    return DONE
+
+
+def _db(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from settings import load_settings
+    from storage.migrate import migrate
+
+    settings = load_settings()
+    if not settings.database_url:
+        return _refuse("expected DATABASE_URL; `whalecopy up` migrates its own database")
+    asyncio.run(migrate(settings.database_url))
+    return DONE
+
+
+def _settings_message(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in problem["loc"]).upper()
+        lines.append(f"{where + ': ' if where else ''}{problem['msg']}")
+    return "wrong settings\n  " + "\n  ".join(lines)
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"whalecopy: {message}\n")
+    return REFUSED
+
+
+_QUERIES = {
+    "status": "what runs, what is held, what the limits allow",
+    "positions": "open positions",
+    "trades": "recent signals and what became of them",
+    "whales": "followed wallets and their scores",
+}
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
+    "up": _up,
+    "paper": _paper,
+    "db": _db,
+    "why": _query,
+    **dict.fromkeys(_QUERIES, _query),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
