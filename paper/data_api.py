@@ -165,7 +165,9 @@ class DataApi:
         if "REDEEM" in kinds and not wanted_fills.side:
             found += self._redeemed(user, wanted_fills)
         direction = choice(request, "sort_direction", ("ASC", "DESC"), "DESC")
-        found.sort(key=lambda entry: entry[0], reverse=direction == "DESC")
+        found.sort(key=lambda entry: entry[0])
+        if direction == "DESC":
+            found.reverse()
         wanted = page(request, "cursor", default=PAGE_DEFAULT, at_most=PAGE_MAX)
         return paged([row for _, row in found], wanted)
 

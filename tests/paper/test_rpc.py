@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from eth_abi.abi import decode
 from polymarket._internal.actions.relayer.approvals import get_trading_approvals_state
-from polymarket._internal.eoa.rpc import JsonRpcClient
 from polymarket._internal.environment import PRODUCTION_CONFIG
+from polymarket._internal.eoa.rpc import JsonRpcClient
 from polymarket.clients._transport import AsyncTransport
 
 from tests.paper.feed_desk import FeedDesk, open_feeds
