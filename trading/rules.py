@@ -26,6 +26,18 @@ class FilterRules:
 
 
 @dataclass(frozen=True, slots=True)
+class AggregationRules:
+    """How a whale's fills become one signal, and how much is remembered for it."""
+
+    quiet: timedelta = timedelta(milliseconds=250)  # without a new fill
+    longest: timedelta = timedelta(seconds=1)  # from the first fill
+    windows_max: int = 10_000  # open at once
+    fills_max: int = 10_000  # of one window
+    tallies_max: int = 100_000  # transactions remembered, per wallet, token and side
+    remembered_for: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
 class SizingRules:
     """How much to copy. Fractions are of the bankroll (cash plus bid value, or `bankroll_max`)."""
 
@@ -109,6 +121,7 @@ class ExitRules:
 class Rules:
     """All rules together."""
 
+    aggregation: AggregationRules = field(default_factory=AggregationRules)
     filters: FilterRules = field(default_factory=FilterRules)
     sizing: SizingRules = field(default_factory=SizingRules)
     slippage: SlippageRules = field(default_factory=SlippageRules)
