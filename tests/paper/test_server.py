@@ -6,14 +6,16 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 
+from paper.__main__ import main
 from paper.audit import NO_FAULTS
 from paper.server import addresses
 from tests.paper.client_desk import KEY
@@ -117,40 +119,47 @@ async def test_keys_and_plays_survive_a_kill(tmp_path: Path, tape: str) -> None:
     assert answers[0] == answers[1]
 
 
-async def message_of(*arguments: str) -> str:
-    """Start a venue that cannot start; return what it says."""
-    process = await start(*arguments)
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    assert process.returncode == 1, err
-    assert out == b""
-    text = err.decode()
-    assert "Traceback" not in text
-    return text
+@pytest.fixture
+def message_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """Start a venue that cannot start, in this process; give what it says."""
+
+    def start_in_vain(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["paper", *arguments])
+        assert main() == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        return err
+
+    yield start_in_vain
+    structlog.reset_defaults()
 
 
-async def test_a_port_that_is_taken_is_named(tmp_path: Path, tape: str) -> None:
+def test_a_port_that_is_taken_is_named(
+    message_of: Callable[..., str], tmp_path: Path, tape: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        text = await message_of("--port", port, "--tape", tape, "--home", str(tmp_path / "home"))
-    assert f"port {port} of 127.0.0.1 cannot be had" in text
+        text = message_of("--port", port, "--tape", tape, "--home", str(tmp_path / "home"))
+    assert f"paper: port {port} of 127.0.0.1 cannot be had" in text
 
 
-async def test_a_file_that_is_no_tape_is_named(tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.tape"
+def test_a_file_that_is_no_tape_is_named(message_of: Callable[..., str], tmp_path: Path) -> None:
+    wrong, missing = tmp_path / "wrong.tape", tmp_path / "missing.tape"
     wrong.write_text("not a tape")
-    text = await message_of("--tape", str(wrong), "--home", str(tmp_path / "home"))
-    assert "wrong.tape" in text
-    missing = str(tmp_path / "missing.tape")
-    assert "missing.tape" in await message_of("--tape", missing, "--home", str(tmp_path / "home"))
+    for path in (wrong, missing):
+        assert str(path) in message_of("--tape", str(path), "--home", str(tmp_path / "home"))
 
 
-async def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, tape: str) -> None:
+def test_a_home_that_cannot_be_written_is_named(
+    message_of: Callable[..., str], tmp_path: Path, tape: str
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    text = await message_of("--tape", tape, "--home", str(blocked / "home"))
-    assert str(blocked) in text
+    assert str(blocked) in message_of("--tape", tape, "--home", str(blocked / "home"))
 
 
-async def test_faults_are_refused_in_clear_words(tmp_path: Path) -> None:
-    text = await message_of("--faults", "storm.json", "--home", str(tmp_path))
-    assert f"--faults storm.json: {NO_FAULTS}" in text
+def test_faults_are_refused_in_clear_words(message_of: Callable[..., str], tmp_path: Path) -> None:
+    text = message_of("--faults", "storm.json", "--home", str(tmp_path))
+    assert text == f"paper: --faults storm.json: {NO_FAULTS}\n"
