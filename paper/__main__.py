@@ -46,6 +46,7 @@ async def _run(options: Options) -> None:
         speed=options.speed,
         market_limit=options.market_limit,
         resume=options.resume,
+        is_held=options.is_held,
     )
     try:
         await _serve(venue, options.settings, options.port)

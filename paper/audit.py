@@ -18,6 +18,7 @@ def add_audit_routes(app: web.Application) -> None:
     app.router.add_get("/_paper/fills", public(list_fills))
     app.router.add_get("/_paper/wallets", public(list_wallets))
     app.router.add_get("/_paper/play", public(get_play))
+    app.router.add_post("/_paper/start", public(start_play))
     app.router.add_post("/_paper/faults", public(refuse_faults))
 
 
@@ -65,6 +66,12 @@ def get_play(call: Call) -> Json:
             "invented": list(header.invented),
         }
     return row
+
+
+def start_play(call: Call) -> Json:
+    """Let a held play begin; answers like the audit of the play."""
+    call.site.venue.start()
+    return get_play(call)
 
 
 def refuse_faults(_call: Call) -> Json:

@@ -22,6 +22,7 @@ class Options:
     home: Path
     market_limit: int | None
     resume: bool
+    is_held: bool
     faults: Path | None
     settings: VenueSettings
 
@@ -42,6 +43,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         home=given.home,
         market_limit=given.markets,
         resume=given.resume,
+        is_held=given.hold,
         faults=given.faults,
         settings=settings,
     )
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bankroll", type=_micros, default=10_000 * MICROS, help="pUSD of a new wallet, 10000")
     add("--markets", type=_count, default=None, metavar="N", help="play only the first N")
     add("--resume", action="store_true", help="go on with the last play instead of a new one")
+    add("--hold", action="store_true", help="begin to play at POST /_paper/start")
     add("--deposit-wallets-only", action="store_true", help="refuse orders of plain wallets")
     add("--v1-dialect", action="store_true", help="speak the first exchange's order format")
     add("--faults", type=Path, default=None, metavar="FILE", help="not available yet")

@@ -38,6 +38,7 @@ class Show:
         self._playback: Playback | None = None
         self._clock: TapeClock | None = None
         self._play: Play | None = None
+        self._is_v1 = False
         self._by_recorded_id: dict[str, Listing] = {}
         self._redemptions: list[Redemption] = []
 
@@ -49,7 +50,7 @@ class Show:
     def begin(self, tape: Tape, play: Play, speed: Decimal, *, is_v1: bool) -> None:
         """List the tape's markets and wind to where the play stands; nobody is told of that."""
         clock = TapeClock(play, speed)
-        self._play, self._clock = play, clock
+        self._play, self._clock, self._is_v1 = play, clock, is_v1
         self._playback = Playback(tape, play)
         for recorded in tape.markets[: play.market_limit]:
             listing = listing_of(recorded, play, clock, is_v1=is_v1)
@@ -62,6 +63,14 @@ class Show:
             listing = self._by_recorded_id[recorded_id]
             if not listing.market.closed:
                 listing.book.record(snapshot.bids, snapshot.asks)
+
+    def restart(self, tape: Tape, speed: Decimal, now: int) -> None:
+        """Begin the play's clock now; it has stood still since `begin`."""
+        assert self._play is not None, "expected a play to begin"
+        play = replace(self._play, anchored_at=now)
+        if not play.position:
+            play = replace(play, started_at=now)
+        self.begin(tape, play, speed, is_v1=self._is_v1)
 
     def step(self, now: int) -> None:
         """Do all that is due."""

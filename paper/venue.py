@@ -34,6 +34,7 @@ from paper.store import Store, StoreError
 from paper.tape import Tape, TapeHeader, TapeWallet
 
 STEP_S = 0.02
+STEPS_PER_CHECKPOINT = 200
 SAVE_EVERY_MS = 200  # of what may be lost at a kill, since the tape tells it again
 
 
@@ -65,6 +66,7 @@ class Venue:
         speed: Decimal = Decimal(1),
         market_limit: int | None = None,
         resume: bool = False,
+        is_held: bool = False,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         """Open the venue's home and, with a tape, begin or go on with a play.
@@ -76,6 +78,7 @@ class Venue:
             speed: Tape seconds per second of the wall clock.
             market_limit: Play only the first markets of the tape.
             resume: Go on with the last play where it stopped instead of beginning another.
+            is_held: Stand still until `start`, so that nothing is missed by those who come.
             clock: Unix milliseconds.
 
         Raises:
@@ -88,6 +91,7 @@ class Venue:
         self._speed = speed
         self._tape = tape
         self._saved_at = 0
+        self._is_held = is_held
         self._failure: StoreError | None = None
         self.store = Store(home)
         opening = Opening(tape, settings, speed, market_limit, resume, secrets.token_hex(4))
@@ -226,8 +230,20 @@ class Venue:
     async def run(self) -> None:
         """Play the tape, mine blocks and settle trades until cancelled."""
         while True:
-            self.step()
-            await asyncio.sleep(STEP_S)
+            # Disks may take long to flush; that happens beside the event loop, not on it.
+            await asyncio.to_thread(self.store.checkpoint)
+            for _ in range(STEPS_PER_CHECKPOINT):
+                if not self._is_held:
+                    self.step()
+                await asyncio.sleep(STEP_S)
+
+    def start(self) -> None:
+        """Let a held play begin now, its markets dated anew; one that runs is left alone."""
+        if self._is_held:
+            self._is_held = False
+            if self._tape is not None:
+                self._company.show.restart(self._tape, self._speed, self.now())
+                self._save()
 
     def step(self) -> None:
         """Do all that is due now; `run` does this many times a second."""
