@@ -115,10 +115,9 @@ class MarketBook:
 
     def best(self, side: Side) -> int | None:
         """Return the best price of one side."""
-        sizes = self._halves[side].levels()
-        if not sizes:
-            return None
-        return max(sizes) if side is Side.BUY else min(sizes)
+        half = self._halves[side]
+        prices = sorted(half.prices(), reverse=side is Side.BUY)
+        return next((price for price in prices if half.size(price)), None)
 
     def mid(self) -> int | None:
         """Return the mid-price, rounded down to a micro, where both sides have a price."""

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from paper.registry import Listing
 FILE = "venue.db"
 LOCK = "venue.lock"
 FORMAT = 1
+CHECKPOINT_PAGES = 20_000  # a backstop; `checkpoint` comes long before
 BLOCKS_KEPT = 50_000  # read back at the start, with their logs: a day of blocks every two seconds
 
 _TABLES = """
@@ -118,6 +119,7 @@ class Store:
                 # WAL without a flush per commit: what is committed outlives the process.
                 self._file.execute("PRAGMA journal_mode=WAL")
                 self._file.execute("PRAGMA synchronous=NORMAL")
+                self._file.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
                 self._file.executescript(_TABLES)
             self._check_format()
         except StoreError:
@@ -136,6 +138,11 @@ class Store:
             self._save_chain(changes)
             for listing in changes.listings:
                 self._save_listing(listing)
+
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log home; may run in another thread while `save` goes on."""
+        with self._guarded(), closing(sqlite3.connect(self._path)) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def save_api_key(self, wallet: str, key: str, secret: str, passphrase: str) -> None:
         """Keep an API key; one saved again is replaced."""

@@ -89,6 +89,17 @@ def test_a_save_that_fails_saves_nothing(tmp_path: Path) -> None:
     store.close()
 
 
+def test_the_log_is_brought_home_while_the_file_is_open(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(Changes(balances=[(ANNA, "", 1)]))
+    before = (tmp_path / FILE).stat().st_size
+    store.save(Changes(balances=[(str(number), "", 1) for number in range(5_000)]))
+    store.checkpoint()
+    assert (tmp_path / FILE).stat().st_size > before
+    assert len(store.load_balances()) == 5_001
+    store.close()
+
+
 def test_two_venues_cannot_share_a_home(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(StoreError, match="in use by another local venue"):
