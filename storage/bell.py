@@ -1,0 +1,111 @@
+"""Hears what other processes committed: PostgreSQL's NOTIFY, with everybody's poll as backstop."""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from storage.database import CONNECT_TIMEOUT_S, plain_url
+
+CHANNELS = ("signals", "orders", "positions")
+KEPT_MAX = 10_000
+RECONNECT_AFTER_S = 1.0
+
+log = structlog.get_logger()
+
+
+class PostgresBell:
+    """One listening connection shared by all who wait.
+
+    A ring that nobody waited for is kept (the newest 10,000) and answers the next wait for that
+    key at once, so that news between a look and the wait is not missed. When the connection is
+    lost, everybody is woken, since news may have been missed, and it is made again at the next
+    wait; until that works a wait just takes its time.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._url = plain_url(database_url)
+        self._connection: asyncpg.Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._retry_at = 0.0  # loop time
+        self._waiting: dict[tuple[str, str], set[asyncio.Future[None]]] = {}
+        self._kept: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    async def wait(self, channel: str, key: str, timeout: timedelta) -> bool:
+        """Return True when `channel` rang for `key` ("" for any), False after the timeout."""
+        assert channel in CHANNELS, f"expected one of {CHANNELS}, received {channel}"
+        place = (channel, key)
+        if place in self._kept:
+            del self._kept[place]
+            return True
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(place, set()).add(woken)
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                await self._connect()
+                await woken
+        except TimeoutError:
+            return False
+        finally:
+            self._leave(place, woken)
+        return True
+
+    async def close(self) -> None:
+        """Stop listening."""
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+    async def _connect(self) -> None:
+        """Listen, unless we do or have just tried in vain."""
+        async with self._connecting:
+            now = asyncio.get_running_loop().time()
+            if self._connection is not None or now < self._retry_at:
+                return
+            self._retry_at = now + RECONNECT_AFTER_S
+            try:
+                self._connection = await self._listen()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("bell_not_connected", error=str(error))
+
+    async def _listen(self) -> asyncpg.Connection:
+        connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_S)
+        try:
+            for channel in CHANNELS:
+                await connection.add_listener(channel, self._ring)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                connection.terminate()
+            raise
+        connection.add_termination_listener(self._lose)
+        return connection
+
+    def _ring(self, connection: object, pid: int, channel: str, key: str) -> None:
+        del connection, pid
+        for place in {(channel, key), (channel, "")}:
+            if not self._wake(place):
+                self._kept[place] = None
+                self._kept.move_to_end(place)
+        while len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+
+    def _lose(self, connection: object) -> None:
+        if connection is self._connection:
+            self._connection = None
+        for place in list(self._waiting):
+            self._wake(place)
+
+    def _wake(self, place: tuple[str, str]) -> bool:
+        waiting = [woken for woken in self._waiting.get(place, ()) if not woken.done()]
+        for woken in waiting:
+            woken.set_result(None)
+        return bool(waiting)
+
+    def _leave(self, place: tuple[str, str], woken: asyncio.Future[None]) -> None:
+        others = self._waiting[place]
+        others.discard(woken)
+        if not others:
+            del self._waiting[place]
