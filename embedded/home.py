@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -12,6 +13,7 @@ from embedded.errors import HomeError, HomeLockedError
 
 FREE_BYTES_MIN = 200_000_000  # a new database takes 40 MB and one log segment 16 MB
 SOCKET_PATH_BYTES_MAX = 100  # sockaddr_un holds 103 bytes on macOS, 107 on Linux
+PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)  # lists and addresses need no quotes for it
 LOCK_POLL_S = 0.05
 LOCK_WAIT_S = 12.0  # the guard of a stack that was killed is done after 8 s
 
@@ -93,12 +95,14 @@ def make_socket_dir(home: Path, name: str, owner: tuple[int, int]) -> Path:
     Args:
         home: the state directory.
         name: the server; the directory is `<home>/run/<name>`, or where that path is too long for
-            a socket a new short one, remembered for the next start so that addresses stay.
+            a socket, or hard to write in an address, a new short one, remembered for the next
+            start so that addresses stay.
         owner: user id and group id the directory is given to.
     """
     path = home / "run" / name
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if len(os.fsencode(path / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES_MAX:
+    is_short = len(os.fsencode(path / ".s.PGSQL.5432.lock")) <= SOCKET_PATH_BYTES_MAX
+    if not is_short or not PLAIN_PATH.fullmatch(str(path)):
         path = _short_dir(path / "elsewhere", owner[0])
     path.chmod(0o700)
     os.chown(path, *owner)

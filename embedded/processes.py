@@ -58,6 +58,7 @@ class Supervisor:
         self._failure: asyncio.Future[EmbeddedError] | None = None
         self._chores: list[asyncio.Task[None]] = []
         self._stop_lock = asyncio.Lock()
+        self._is_open = False
 
     @property
     def pids(self) -> dict[str, int]:
@@ -70,6 +71,7 @@ class Supervisor:
         """Start the guard; call once, before the first service."""
         self._failure = asyncio.get_running_loop().create_future()
         await self._guard.open()
+        self._is_open = True
         self._chores = [
             asyncio.create_task(self._rotate_logs(), name="rotate logs"),
             asyncio.create_task(self._stop_when_failed(self._failure), name="stop when failed"),
@@ -81,6 +83,8 @@ class Supervisor:
         Raises:
             ServiceFailedError: it ended by itself, or was not ready in time; with its last words.
         """
+        if not self._is_open:
+            raise ServiceFailedError(f"{service.name} cannot start: the stack is stopping")
         if service.name in self._kept:
             raise ServiceFailedError(f"{service.name} runs already")
         budget = RestartBudget(self._settings.policy, self._rng)
@@ -107,6 +111,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop everything: stage by stage, the services of one stage together; then the guard."""
+        self._is_open = False
         async with self._stop_lock:
             for stage in Stage:
                 names = [name for name, kept in self._kept.items() if _stage(kept) is stage]

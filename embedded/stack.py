@@ -67,8 +67,8 @@ class Stack:
             EmbeddedError: with a message for a person; nothing is left running then.
         """
         prepare_home(self._home)
-        await self._lock.take()
         try:
+            await self._lock.take()
             addresses = await self._start_parts()
             save_addresses(self._home, addresses)
         except BaseException:

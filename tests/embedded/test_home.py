@@ -149,6 +149,12 @@ def test_a_short_home_keeps_its_sockets(tmp_path_factory: pytest.TempPathFactory
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
+def test_a_home_with_unusual_characters_gets_a_plain_directory(tmp_path: Path) -> None:
+    path = make_socket_dir(tmp_path / "a home, mine", "postgres", ME)
+    assert path.parent == Path("/tmp")
+    path.rmdir()
+
+
 def test_a_long_home_gets_a_short_directory_that_stays(tmp_path: Path) -> None:
     home = tmp_path / ("long" * 30)
     path = make_socket_dir(home, "postgres", ME)

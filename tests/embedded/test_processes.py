@@ -135,6 +135,12 @@ async def test_stopping_ends_a_start_that_is_under_way(supervisor: Supervisor) -
         await starting
 
 
+async def test_nothing_starts_once_it_stops(supervisor: Supervisor) -> None:
+    await supervisor.stop()
+    with pytest.raises(ServiceFailedError, match="late cannot start: the stack is stopping"):
+        await supervisor.start(python_service("late"))
+
+
 async def test_two_services_cannot_have_one_name(supervisor: Supervisor) -> None:
     await supervisor.start(python_service("one"))
     with pytest.raises(ServiceFailedError, match="one runs already"):

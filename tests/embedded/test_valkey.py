@@ -13,8 +13,7 @@ from tests.embedded.programs import Events, until
 
 
 async def test_it_answers_is_started_again_and_keeps_nothing(tmp_path: Path) -> None:
-    home, events = tmp_path / "a b", Events()
-    home.mkdir()
+    home, events = tmp_path, Events()
     supervisor = Supervisor(SupervisorSettings(home), events)
     await supervisor.open()
     try:
