@@ -31,6 +31,10 @@ REST_TIMEOUT_S = 180.0
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
+class LaunchError(Exception):
+    """The stack could not be brought up; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpOptions:
     """What the person asked of `whalecopy up`."""
@@ -258,7 +262,7 @@ async def _prepare_account(env: Mapping[str, str]) -> None:
         sys.executable, str(ROOT / "worker.py"), "--prepare", env=dict(env), cwd=ROOT
     )
     if await process.wait():
-        raise RuntimeError("the trading account could not be prepared; the reason is above")
+        raise LaunchError("the trading account could not be prepared; the reason is above")
 
 
 async def _start_play(running: Running) -> None:

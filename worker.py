@@ -118,11 +118,12 @@ async def _parts(settings: Settings) -> AsyncIterator[Parts]:
         access = VenueAccess(settings.endpoints, session, utc_now)
         account = await open_account(settings, access)
         store = PostgresStore(settings.database_url, settings.rules.risk, account.trading.funder)
-        async with PostgresBell(settings.database_url) as bell:
-            try:
-                yield Parts(settings, store, bell, access, account, CollectorRegistry())
-            finally:
-                await store.close()
+        bell = PostgresBell(settings.database_url)
+        try:
+            yield Parts(settings, store, bell, access, account, CollectorRegistry())
+        finally:
+            await bell.close()
+            await store.close()
 
 
 def _worker(client: Client, parts: Parts, lease: WalletLease) -> Worker:

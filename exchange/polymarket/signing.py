@@ -141,6 +141,23 @@ class LocalSigner:
         return str(sign_clob_auth_message(self._holder, timestamp_s, nonce))
 
 
+class NoSigner:
+    """Stands where a process listens and holds no key; signing is refused."""
+
+    def __init__(self, address: Wallet) -> None:
+        """Take the address of the key that another process holds."""
+        self._address = address
+
+    @property
+    def address(self) -> Wallet:
+        """Return the key's address."""
+        return self._address
+
+    async def sign_order(self, order: UnsignedOrder) -> str:
+        """Refuse."""
+        raise PermissionError(f"this process holds no key; order of {order.maker} is not signed")
+
+
 def _wired(order: UnsignedOrder) -> OrderV2:
     return OrderV2(
         salt=str(order.salt),
