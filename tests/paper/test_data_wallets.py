@@ -140,7 +140,7 @@ async def test_holders_are_listed_by_token_largest_first() -> None:
 async def test_the_official_client_reads_holdings() -> None:
     async with open_feeds(traded()) as desk, official_client(desk) as client:
         [position] = (await client.list_positions(user=WHALE).first_page()).items
-        assert (position.current_size, position.entry_cost_usdc) == (30, Decimal("13.4"))
+        assert (position.current_size, position.entry_cost_usdc) == (Decimal(30), Decimal("13.4"))
         closed = (await client.list_positions(user=WHALE, status="CLOSED").first_page()).items
         assert [item.realized_pnl for item in closed] == [-100, 250]
         assert (await client.get_portfolio_value(user=WHALE)).value == Decimal("13.2")

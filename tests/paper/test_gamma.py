@@ -16,6 +16,8 @@ from tests.paper.told_venue import (
     a_market,
 )
 
+BOTH = [CONDITION, CONDITION_V3]
+
 
 def many_markets(count: int) -> ToldVenue:
     venue = ToldVenue()
@@ -46,7 +48,7 @@ async def test_an_event_is_found_by_id_and_by_slug() -> None:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("", [CONDITION, CONDITION_V3]),
+        ("", BOTH),
         (f"condition_ids={CONDITION_V3}", [CONDITION_V3]),
         (
             f"condition_ids={CONDITION_V3}&condition_ids={CONDITION.upper()}",
@@ -55,7 +57,7 @@ async def test_an_event_is_found_by_id_and_by_slug() -> None:
         (f"clob_token_ids={NO}", [CONDITION]),
         (f"position_ids={NO_V3}", [CONDITION_V3]),
         (f"clob_token_ids={NO_V3}", []),
-        (f"clob_token_ids[]={NO}", [CONDITION, CONDITION_V3]),
+        (f"clob_token_ids[]={NO}", BOTH),
         ("slug=rain-or-shine&slug=other", [CONDITION_V3]),
         ("version=v2", [CONDITION_V3]),
         ("id=1", [CONDITION]),
