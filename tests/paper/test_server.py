@@ -1,7 +1,9 @@
 """Tests of the whole venue as one application and as one process."""
 
 import asyncio
+import io
 import json
+import os
 import signal
 import socket
 import sys
@@ -89,9 +91,8 @@ def tape(tmp_path: Path) -> str:
     return str(write_tiny_tape(tmp_path / "tiny.tape"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_venue_says_that_it_is_ready_plays_and_stops_when_told(
-    tmp_path: Path, tape: str, number: signal.Signals
+    tmp_path: Path, tape: str
 ) -> None:
     arguments = ("--tape", tape, "--home", str(tmp_path / "home"), "--speed", "100")
     async with venue_process(*arguments) as (process, ready), aiohttp.ClientSession() as http:
@@ -101,7 +102,7 @@ async def test_a_venue_says_that_it_is_ready_plays_and_stops_when_told(
         assert (play["tape"], play["speed"]) == ("tiny", "100")
         assert play["invented"]
         async with http.ws_connect(ready["ws_market"]):
-            process.send_signal(number)
+            process.terminate()
             assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
 
 
@@ -117,6 +118,30 @@ async def test_keys_and_plays_survive_a_kill(tmp_path: Path, tape: str) -> None:
                 answers.append((play_id, await response.json()))
             process.kill()
     assert answers[0] == answers[1]
+
+
+class Interrupter(io.StringIO):
+    """Standard output that answers the ready line with a signal to this process."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, text: str) -> int:
+        os.kill(os.getpid(), self._number)
+        return super().write(text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_either_signal_ends_a_venue_in_peace(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tape: str, number: signal.Signals
+) -> None:
+    output = Interrupter(number)
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "argv", ["paper", "--tape", tape, "--home", str(tmp_path / "home")])
+    assert main() == 0
+    structlog.reset_defaults()
+    assert json.loads(output.getvalue())["ready"] is True
 
 
 @pytest.fixture
