@@ -12,6 +12,7 @@ from paper.registry import Listing
 
 WALLETS = 200
 SHARES_MAX = 60
+TRIES_MAX = 10  # to find a side of a book that is not empty
 BURST_MAX = 50  # fills at once after a pause; what is older is left out
 
 
@@ -44,10 +45,12 @@ class Filler:
                 yield trade
 
     def _invent(self, listings: Sequence[Listing], now: int) -> Trade | None:
-        key = (self._play_id, self._seed, self._started_at, self._number)
         live = [listing for listing in listings if listing.market.accepting_orders]
-        if not live:
-            return None
+        tries = (self._try(live, number, now) for number in range(TRIES_MAX if live else 0))
+        return next((trade for trade in tries if trade is not None), None)
+
+    def _try(self, live: Sequence[Listing], number: int, now: int) -> Trade | None:
+        key = (self._play_id, self._seed, self._started_at, self._number, number)
         listing = live[draw(len(live), "market", *key)]
         outcome = draw(2, "outcome", *key)
         side = Side.BUY if draw(2, "side", *key) else Side.SELL

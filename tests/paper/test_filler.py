@@ -48,6 +48,14 @@ def test_fills_are_invented_final_and_at_the_best_price() -> None:
     assert listing.book.levels(Side.SELL) == levels(("0.42", "3"))
 
 
+def test_an_empty_side_is_passed_over() -> None:
+    listing = a_listing()
+    listing.book.record(levels(("0.39", "2")), ())
+    found = fills(listing, "5", 10_000)
+    assert len(found) >= 49
+    assert all((trade.side is Side.SELL) == (trade.token_id == YES) for trade in found)
+
+
 def test_a_seed_always_makes_the_same_fills() -> None:
     assert fills(a_listing(), "5", 2_000) == fills(a_listing(), "5", 2_000)
     assert fills(a_listing(), "5", 2_000, seed=2) != fills(a_listing(), "5", 2_000)
