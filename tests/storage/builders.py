@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
-from storage.port import ExitOrder, LimitCaps, WhaleRecord
+from storage.port import ExitOrder, LimitCaps, PositionRecord, Reserved, WhaleRecord
+from storage.postgres import PostgresStore
 from trading.decide import WhaleStanding
-from trading.orders import Intent, PreparedOrder, UnsignedOrder, VenueTrade
+from trading.orders import Evidence, Intent, PreparedOrder, UnsignedOrder, VenueTrade
 from trading.types import (
     ConditionId,
     ExitReason,
@@ -257,3 +258,37 @@ def whale(*, followed: bool = True) -> WhaleRecord:
         rank=3,
         is_invented=True,
     )
+
+
+async def reserved(store: PostgresStore, intent: Intent) -> Intent:
+    """Reserve an entry that must be granted."""
+    outcome = await store.reserve_entry(intent, CAPS, intent.created_at)
+    assert isinstance(outcome, Reserved), outcome
+    return outcome.intent
+
+
+async def booked(store: PostgresStore, intent: Intent, *evidence: Evidence) -> PositionRecord:
+    """Fold evidence and apply it."""
+    order_hash = intent.order.order_hash
+    await store.fold(order_hash, evidence, NOW)
+    return await store.apply_order(order_hash, NOW)
+
+
+async def bought(store: PostgresStore, name: str = "s1#1", *, fee: str = "0") -> PositionRecord:
+    """Buy 100 shares at 0.50, confirmed."""
+    intent = await reserved(store, entry(name, cost_max="52"))
+    assert await store.begin_sending(intent.order.order_hash, 1, NOW)
+    return await booked(store, intent, trade(intent, f"trade of {name}", fee=fee))
+
+
+async def sold(
+    store: PostgresStore, position: PositionRecord, *, at: str = "0.60", size: str = "100"
+) -> PositionRecord:
+    """Leave a position by one confirmed sale."""
+    epoch = await store.begin_exit(position.position_id, ExitReason.OPERATOR, NOW)
+    exit_order = leave(position.position_id, epoch=epoch, at=at, size=size)
+    intent = await store.commit_exit(exit_order, NOW)
+    assert isinstance(intent, Intent), intent
+    assert await store.begin_sending(intent.order.order_hash, 1, NOW)
+    await booked(store, intent, trade(intent, f"sale of {position.position_id} {epoch}"))
+    return await store.end_exit(position.position_id, NOW)

@@ -26,6 +26,7 @@ from tests.storage.builders import (
 from trading.orders import Intent
 from trading.types import ConditionId, OrderState, PositionState, Reason, Refusal, Wallet
 
+HALTS = [(HaltScope.WALLET, WALLET), (HaltScope.TOKEN, YES)]
 OTHER_WHALE = Wallet("0x" + "b3" * 20)
 OTHER_MARKET = ConditionId("0x" + "c4" * 32)
 
@@ -176,7 +177,7 @@ async def test_a_signals_own_remainder_is_no_repeat(funded: PostgresStore) -> No
     await reserve(funded, entry("s1#2"), caps)
 
 
-@pytest.mark.parametrize(("scope", "key"), [(HaltScope.WALLET, WALLET), (HaltScope.TOKEN, YES)])
+@pytest.mark.parametrize(("scope", "key"), HALTS, ids=["wallet", "token"])
 async def test_a_halt_refuses_entries_until_it_is_cleared(
     funded: PostgresStore, scope: HaltScope, key: str
 ) -> None:
@@ -202,12 +203,12 @@ async def test_two_hundred_entries_at_once_never_pass_a_cap_for_twenty(
                 used = (await connection.execute(select(func.max(limits.c.used)))).scalar_one()
             sampled.append(used or Decimal(0))
 
-    sampler = asyncio.ensure_future(sample())
-    outcomes = await asyncio.gather(
-        *(funded.reserve_entry(entry(f"s{i}#1"), caps, NOW) for i in range(200))
-    )
-    done.set()
-    await sampler
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sample())
+        outcomes = await asyncio.gather(
+            *(funded.reserve_entry(entry(f"s{i}#1"), caps, NOW) for i in range(200))
+        )
+        done.set()
     assert sum(isinstance(outcome, Reserved) for outcome in outcomes) == 20
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
     assert {refusal.reason for refusal in refused} == {Reason.WALLET_LIMIT}
