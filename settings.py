@@ -75,6 +75,7 @@ class Settings(BaseSettings):
 
     bind: str = "127.0.0.1"
     dashboard_port: int = 8080
+    temporal_ui_url: str = ""
     metrics_port: int = 0  # 0: a free one
     log_json: bool = False
     stack_id: str = ""  # names this stack in the wallet's lease
