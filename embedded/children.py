@@ -63,10 +63,15 @@ class Child:
     async def stop(self) -> int:
         """Ask the group to stop, kill it after the service's time is over, and reap it."""
         self._send(self._service.stop_signal)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._service.stop_timeout_s):
-                return await self.wait()
-        return await self.kill()
+        # No asyncio.timeout: before Python 3.11.4 it fails in a task that is being cancelled.
+        exited = asyncio.ensure_future(self.wait())
+        try:
+            await asyncio.wait([exited], timeout=self._service.stop_timeout_s)
+            if not exited.done():
+                self._send(signal.SIGKILL)
+            return await exited
+        finally:
+            exited.cancel()
 
     async def kill(self) -> int:
         """Kill the group and reap it."""

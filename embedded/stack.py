@@ -114,8 +114,11 @@ class Stack:
                 database = group.create_task(self._start_database())
                 redis = group.create_task(self._start_redis())
                 temporal = group.create_task(self._start_temporal())
-        except* EmbeddedError as errors:
-            raise _first(errors) from errors
+        except ExceptionGroup as errors:
+            told = _told_error(errors)
+            if told is None:
+                raise
+            raise told from errors
         address, ui_url = temporal.result()
         return Addresses(database.result(), redis.result(), address, ui_url)
 
@@ -161,8 +164,9 @@ class Stack:
                 return ports
 
 
-def _first(group: BaseExceptionGroup[EmbeddedError]) -> EmbeddedError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error if isinstance(error, EmbeddedError) else EmbeddedError(str(error))
+def _told_error(group: ExceptionGroup[Exception]) -> EmbeddedError | None:
+    # The first of several failures is enough to tell; anything else is a bug and stays whole.
+    found: BaseException | None = group.subgroup(EmbeddedError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found if isinstance(found, EmbeddedError) else None

@@ -230,3 +230,15 @@ async def test_a_service_that_dies_too_often_is_told_by_the_stack(
     assert not failing.done()
     failing.cancel()
     await stack.stop()
+
+
+async def test_a_bug_in_a_part_is_not_dressed_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumble(url: str) -> str:
+        raise KeyError(url)
+
+    monkeypatch.setattr(stack_module, "check_redis", stumble)
+    with pytest.raises(ExceptionGroup, match="unhandled errors") as caught:
+        await Stack(StackSettings(home, redis_url="x"), Events()).start()
+    assert caught.group_contains(KeyError)
