@@ -12,13 +12,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
-from narrate import Narrator, follow
-from report import Report, make_report
 
+from account import load_account
 from embedded.addresses import Addresses
 from embedded.ports import free_port
 from embedded.services import ProcessEvent, ProcessEventKind, Service
 from embedded.stack import Stack, StackSettings
+from narrate import Narrator, Progress
+from report import Report, ReportSubject, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
 from storage.postgres import PostgresStore
@@ -65,26 +66,36 @@ async def up(options: UpOptions, settings: Settings) -> int:
     """Run until the tape is done (or for ever); return 0 only if the books balance."""
     narrator = Narrator(sys.stderr if options.as_json else sys.stdout)
     async with _running(options, settings, narrator) as running:
-        store = PostgresStore(running.addresses.database_url, settings.rules.risk)
+        wallet = load_account(settings).funder
+        store = PostgresStore(running.addresses.database_url, settings.rules.risk, wallet)
         try:
-            return await _watch(options, running, store, narrator)
+            subject = ReportSubject(
+                store=store,
+                wallet=wallet,
+                venue_url=running.venue_url,
+                temporal_address=running.addresses.temporal_address,
+                namespace=settings.temporal_namespace,
+                mode=running.env["TRADING_MODE"],
+                profile=running.env["WHALECOPY_PROFILE"],
+            )
+            return await _watch(options, running, subject, narrator)
         finally:
             await store.close()
 
 
 async def _watch(
-    options: UpOptions, running: Running, store: PostgresStore, narrator: Narrator
+    options: UpOptions, running: Running, subject: ReportSubject, narrator: Narrator
 ) -> int:
     await _start_play(running)
+    progress = Progress(subject.store, running.venue_url, narrator)
     failed = asyncio.create_task(running.stack.wait_failed())
-    followed = asyncio.create_task(
-        follow(store, running.venue_url, narrator, until_done=options.until_done)
-    )
+    followed = asyncio.create_task(progress.follow(until_done=options.until_done))
     try:
         await asyncio.wait({failed, followed}, return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             raise failed.result()
-        report = await make_report(store, running.venue_url, running.addresses.temporal_address)
+        followed.result()
+        report = await make_report(subject)
     finally:
         failed.cancel()
         followed.cancel()

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, Double, Select, case, func, literal, select
 
-from storage.book_tables import fills, ledger, orders, positions, reservations
+from storage.book_tables import OVER, fills, intents, ledger, orders, positions, reservations
 from storage.database import Database
-from storage.names import OPEN_POSITIONS
 from storage.tables import signals
 from trading.types import (
     ZERO,
     OrderHash,
-    PositionState,
     Shares,
     Side,
     SignalId,
@@ -23,6 +21,8 @@ from trading.types import (
     Usd,
     Wallet,
 )
+
+_RANKS = (Decimal("0.5"), Decimal("0.9"), Decimal("0.99"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ async def sum_shares(db: Database, wallet: Wallet) -> Mapping[TokenId, Shares]:
     """Return what a wallet holds of each token by our positions, confirmed fills only."""
     query = (
         select(positions.c.token_id, _sum(positions.c.settled_size))
-        .where(positions.c.user_address == wallet, OPEN_POSITIONS)
+        .where(positions.c.user_address == wallet, OVER)
         .group_by(positions.c.token_id)
     )
     async with db.transaction() as connection:
@@ -142,9 +142,10 @@ async def sum_shares(db: Database, wallet: Wallet) -> Mapping[TokenId, Shares]:
 
 async def count_left(db: Database) -> tuple[int, int]:
     """Return how many positions are not over, and how many reservations are not released."""
-    over = [state.value for state in PositionState if state.is_over]
-    open_positions = select(func.count()).where(positions.c.status.not_in(over))
-    unreleased = select(func.count()).where(reservations.c.released_at.is_(None))
+    open_positions = select(func.count()).select_from(positions).where(OVER)
+    unreleased = select(func.count(reservations.c.intent_id)).where(
+        reservations.c.released_at.is_(None)
+    )
     async with db.transaction() as connection:
         held = await connection.scalar(open_positions)
         return int(held or 0), int(await connection.scalar(unreleased) or 0)
@@ -180,8 +181,8 @@ async def list_finished(db: Database, after: datetime, limit: int) -> Sequence[T
             _sum(fills.c.size).label("filled"),
             _sum(fills.c.cost).label("paid"),
         )
-        .outerjoin(_intents := orders, _intents.c.intent_id.startswith(signals.c.signal_id))
-        .outerjoin(fills, fills.c.order_id == orders.c.order_id)
+        .outerjoin(intents, intents.c.signal_id == signals.c.signal_id)
+        .outerjoin(fills, fills.c.order_id == intents.c.order_hash)
         .where(signals.c.finished_at > after)
         .group_by(signals.c.signal_id)
         .order_by(signals.c.finished_at)
@@ -206,9 +207,17 @@ async def list_finished(db: Database, after: datetime, limit: int) -> Sequence[T
     ]
 
 
-async def _percentiles(db: Database, query: Select[tuple[Decimal]]) -> Hop:
+def _sum(column: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
+    return func.coalesce(func.sum(column), 0)
+
+
+def _milliseconds(interval: ColumnElement[timedelta]) -> ColumnElement[Decimal]:
+    return func.extract("epoch", interval) * literal(Decimal(1000))
+
+
+async def _percentiles(db: Database, query: Select[Decimal]) -> Hop:
     column = query.subquery().c[0]
-    ranks = [func.percentile_cont(p).within_group(column) for p in _RANKS]
+    ranks = [func.percentile_cont(literal(p, Double)).within_group(column) for p in _RANKS]
     async with db.transaction() as connection:
         row = (await connection.execute(select(func.count(column), *ranks))).one()
     marks = [Decimal(str(mark or 0)).quantize(Decimal("0.1")) for mark in row[1:]]
