@@ -97,11 +97,11 @@ def tick_size_frame(event: TickSizeChanged, token_id: str) -> dict[str, object]:
     }
 
 
-def new_market_frame(market: Market) -> dict[str, object]:
-    """Write a market that began to take orders."""
+def new_market_frame(market: Market, market_id: str, at: int) -> dict[str, object]:
+    """Write a market that began to take orders; `market_id` is Gamma's."""
     return {
         "event_type": "new_market",
-        "id": market.condition_id,
+        "id": market_id,
         "question": market.question,
         "market": market.condition_id,
         "condition_id": market.condition_id,
@@ -119,17 +119,17 @@ def new_market_frame(market: Market) -> dict[str, object]:
             "takerOnly": True,
         },
         "tags": [],
-        "timestamp": str(market.starts_at),
+        "timestamp": str(at),
     }
 
 
-def resolved_frame(market: Market, at: int) -> dict[str, object]:
-    """Write a market's result; a void market has no winner."""
+def resolved_frame(market: Market, market_id: str, at: int) -> dict[str, object]:
+    """Write a market's result; a void market has no winner, `market_id` is Gamma's."""
     payouts = market.payouts or (0, 0)
     winner = None if payouts[0] == payouts[1] else payouts.index(max(payouts))
     return {
         "event_type": "market_resolved",
-        "id": market.condition_id,
+        "id": market_id,
         "market": market.condition_id,
         "assets_ids": list(market.token_ids),
         "winning_asset_id": None if winner is None else market.token_ids[winner],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from paper.catalogue import list_catalogue
 from paper.fanout import Fanout
 from paper.market_frames import (
     best_frame,
@@ -190,13 +191,18 @@ class MarketFeed:
     def _market_opened(self, market: Market) -> None:
         _send(
             [session for session in self.sockets.sessions if session.wants_custom],
-            new_market_frame(market),
+            new_market_frame(market, self._gamma_id(market), self._venue.now()),
         )
 
     def _resolved(self, market: Market) -> None:
         watchers = [s for s in self._watchers(market.token_ids) if s.wants_custom]
-        _send(watchers, resolved_frame(market, self._venue.now()))
+        _send(watchers, resolved_frame(market, self._gamma_id(market), self._venue.now()))
         self._replicas.pop(market.condition_id, None)
+
+    def _gamma_id(self, market: Market) -> str:
+        listed = list_catalogue(self._venue).markets
+        found = (one for one in listed if one.market.condition_id == market.condition_id)
+        return next((str(one.market_id) for one in found), "")
 
     def _watchers(self, token_ids: Iterable[str]) -> list[MarketSession]:
         wanted = tuple(token_ids)

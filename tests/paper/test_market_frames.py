@@ -26,8 +26,8 @@ def test_every_frame_is_one_that_the_official_client_reads() -> None:
         best_frame(a_market(), NO, Best(None, None), NOW),
         last_trade_frame(a_trade()),
         tick_size_frame(TickSizeChanged(CONDITION, 10_000, 1_000, NOW), YES),
-        new_market_frame(a_market()),
-        resolved_frame(resolved, NOW),
+        new_market_frame(a_market(), "7", NOW),
+        resolved_frame(resolved, "7", NOW),
     ]
     kinds = [parse_market_event(json.loads(json.dumps(frame))).type for frame in frames]
     assert kinds == [frame["event_type"] for frame in frames]

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from paper.sockets import OpenSockets, Outlet, SocketRules, serve_socket
@@ -118,3 +118,24 @@ async def test_all_sockets_of_a_feed_can_be_closed_at_once() -> None:
         sockets.close_all("bye")
     assert (first.outlet.reason, second.outlet.reason) == ("bye", "bye")
     assert not sockets.sessions
+
+
+async def test_a_session_ends_with_its_client_where_handlers_are_not_cancelled() -> None:
+    ended: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        session = Echo(Outlet())
+        response = await serve_socket(request, session, SocketRules())
+        ended.append(session.outlet.reason)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with ClientSession() as client:
+        socket = await client.ws_connect(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+        await socket.close()
+    await runner.cleanup()
+    assert ended == ["client left"]
