@@ -270,6 +270,9 @@ class PositionStore(Protocol):
     async def list_open(self) -> Sequence[PositionRecord]:
         """Return all positions that are not over."""
 
+    async def list_dust(self) -> Sequence[PositionRecord]:
+        """Return closed positions that still hold dust, which a resolution redeems too."""
+
     async def save_levels(self, position_id: PositionId, levels: Levels, now: datetime) -> None:
         """Store a position's exit levels."""
 

@@ -12,7 +12,7 @@ from storage.columns import MONEY, TIME
 from storage.database import Database, ring
 from storage.port import Levels, Mark, PositionRecord, StorageError
 from storage.rows import read_position
-from trading.types import PositionId, TokenId, Wallet
+from trading.types import PositionId, PositionState, TokenId, Wallet
 
 CHANNEL = "positions"
 
@@ -64,6 +64,18 @@ async def list_open(db: Database) -> Sequence[PositionRecord]:
     if db.wallet is not None:
         statement = statement.where(positions.c.user_address == db.wallet)
     statement = statement.order_by(positions.c.opened_at, positions.c.position_id)
+    async with db.transaction() as connection:
+        rows = (await connection.execute(statement)).mappings().all()
+    return [read_position(row) for row in rows]
+
+
+async def list_dust(db: Database) -> Sequence[PositionRecord]:
+    """Return closed positions that still hold dust, which a resolution redeems with the rest."""
+    statement = select(positions).where(
+        positions.c.status == PositionState.CLOSED, positions.c.settled_size > 0
+    )
+    if db.wallet is not None:
+        statement = statement.where(positions.c.user_address == db.wallet)
     async with db.transaction() as connection:
         rows = (await connection.execute(statement)).mappings().all()
     return [read_position(row) for row in rows]

@@ -89,6 +89,7 @@ class PostgresStore:
     load_position = positions.load_position
     find_open = positions.find_open
     list_open = positions.list_open
+    list_dust = positions.list_dust
     save_levels = positions.save_levels
     save_marks = positions.save_marks
     begin_exit = exits.begin_exit

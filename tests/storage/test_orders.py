@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 
 from storage.book_tables import fills, order_evidence, orders
 from storage.breakers import Halt, HaltScope
@@ -43,7 +43,7 @@ async def order_row(store: PostgresStore, intent: Intent) -> dict[str, object]:
         return dict((await connection.execute(statement)).mappings().one())
 
 
-async def rows(store: PostgresStore, statement: object) -> list[dict[str, object]]:
+async def rows(store: PostgresStore, statement: Executable) -> list[dict[str, object]]:
     async with store.transaction() as connection:
         return [dict(row) for row in (await connection.execute(statement)).mappings()]
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 
 from storage.book_tables import intents, limits, positions, reservations
 from storage.breakers import Halt, HaltScope
@@ -24,7 +24,15 @@ from tests.storage.builders import (
     usd,
 )
 from trading.orders import Intent
-from trading.types import ConditionId, OrderState, PositionState, Reason, Refusal, Wallet
+from trading.types import (
+    ConditionId,
+    OrderState,
+    PositionId,
+    PositionState,
+    Reason,
+    Refusal,
+    Wallet,
+)
 
 HALTS = [(HaltScope.WALLET, WALLET), (HaltScope.TOKEN, YES)]
 OTHER_WHALE = Wallet("0x" + "b3" * 20)
@@ -43,7 +51,7 @@ async def refuse(store: PostgresStore, intent: Intent, caps: LimitCaps = CAPS) -
     return outcome
 
 
-async def count(store: PostgresStore, table: object) -> int:
+async def count(store: PostgresStore, table: Table) -> int:
     async with store.transaction() as connection:
         return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
@@ -52,7 +60,7 @@ async def test_an_entry_is_committed_with_its_order_and_a_new_position(
     funded: PostgresStore,
 ) -> None:
     intent = await reserve(funded, entry())
-    assert replace(intent, position_id="") == entry()
+    assert replace(intent, position_id=PositionId("")) == entry()
     assert await funded.load_intent(intent.order.order_hash) == intent
     assert await funded.load_attempt(intent.intent_id) == intent
     assert await funded.is_ours(intent.order.order_hash)

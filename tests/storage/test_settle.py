@@ -54,9 +54,12 @@ async def test_a_matched_fill_is_provisional_and_stays_reserved(funded: Postgres
     intent = await sent(funded)
     position = await booked(funded, intent, trade(intent, fee="1", settlement=MATCHED))
     assert position.state is PositionState.OPEN
-    assert (position.size, position.settled_size) == (100, 0)
+    assert position.size == 100
+    assert position.settled_size == 0
     assert position.avg_entry_price == Decimal("0.5")
-    assert (position.exposure, position.fees, position.realised_pnl) == (0, 0, 0)
+    assert position.exposure == 0
+    assert position.fees == 0
+    assert position.realised_pnl == 0
     assert await open_reservations(funded) == 1
     assert (await funded.load_portfolio(NOW)).cash == 10_000
     assert await funded.audit_limits() == []
@@ -68,10 +71,17 @@ async def test_a_confirmed_fill_is_money_and_its_reservation_becomes_exposure(
     intent = await sent(funded)
     await booked(funded, intent, trade(intent, fee="1", settlement=MATCHED))
     position = await booked(funded, intent, trade(intent, fee="1"))
-    assert (position.size, position.settled_size, position.exposure) == (100, 100, 50)
-    assert (position.fees, position.realised_pnl) == (1, -1)
+    assert position.size == 100
+    assert position.settled_size == 100
+    assert position.exposure == 50
+    assert position.fees == 1
+    assert position.realised_pnl == -1
     assert await open_reservations(funded) == 0
-    assert await ledger_rows(funded) == [("DEPOSIT", 10_000), ("FILL", -50), ("FEE", -1)]
+    assert await ledger_rows(funded) == [
+        ("DEPOSIT", usd(10_000)),
+        ("FILL", usd(-50)),
+        ("FEE", usd(-1)),
+    ]
     assert (await funded.load_portfolio(NOW)).cash == 9949
     assert await funded.audit_limits() == []
 
@@ -95,10 +105,12 @@ async def test_a_refused_settlement_takes_the_fill_back(funded: PostgresStore) -
     await booked(funded, intent, trade(intent, settlement=MATCHED))
     position = await booked(funded, intent, trade(intent, settlement=FAILED))
     assert position.state is PositionState.CLOSED
-    assert (position.size, position.exposure, position.realised_pnl) == (0, 0, 0)
+    assert position.size == 0
+    assert position.exposure == 0
+    assert position.realised_pnl == 0
     assert position.closed_at == NOW
     assert await open_reservations(funded) == 0
-    assert await ledger_rows(funded) == [("DEPOSIT", 10_000)]
+    assert await ledger_rows(funded) == [("DEPOSIT", usd(10_000))]
     assert await funded.audit_limits() == []
 
 
@@ -110,7 +122,8 @@ async def test_a_reversal_beside_a_waiting_order_goes_back_to_opening(
     position = await booked(funded, first, trade(first, settlement=FAILED))
     assert position.state is PositionState.OPENING
     position = await booked(funded, second, trade(second, "t2"))
-    assert (position.state, position.settled_size) == (PositionState.OPEN, 100)
+    assert position.state is PositionState.OPEN
+    assert position.settled_size == 100
 
 
 async def test_a_venue_end_without_its_trades_releases_nothing(funded: PostgresStore) -> None:
@@ -127,7 +140,8 @@ async def test_a_partial_fill_keeps_its_cost_and_gives_the_rest_back(
 ) -> None:
     intent = await sent(funded)
     position = await booked(funded, intent, trade(intent, size="30"), KILLED)
-    assert (position.settled_size, position.exposure) == (30, 15)
+    assert position.settled_size == 30
+    assert position.exposure == 15
     assert await open_reservations(funded) == 0
     assert await funded.audit_limits() == []
 
@@ -152,11 +166,14 @@ async def test_a_late_booking_opens_the_closed_position_again(funded: PostgresSt
     assert closed.state is PositionState.CLOSED
     late = await booked(funded, intent, trade(intent, settlement=MATCHED))
     assert (late.position_id, late.state) == (closed.position_id, PositionState.OPEN)
-    assert (late.size, late.exposure, late.closed_at) == (100, 50, None)
+    assert late.size == 100
+    assert late.exposure == 50
+    assert late.closed_at is None
     available = await funded.reserve_entry(entry("s9#1", cost_max="9951"), CAPS, NOW)
     assert isinstance(available, Refusal)
     done = await booked(funded, intent, trade(intent))
-    assert (done.settled_size, done.exposure) == (100, 50)
+    assert done.settled_size == 100
+    assert done.exposure == 50
     assert await funded.list_unresolved(10) == []
     assert await funded.audit_limits() == []
 
@@ -169,10 +186,12 @@ async def test_a_late_booking_joins_the_position_that_is_open_by_now(
     standing = await bought(funded, "s2#1")
     late = await booked(funded, intent, trade(intent))
     assert late.position_id == standing.position_id != intent.position_id
-    assert (late.settled_size, late.exposure) == (200, 100)
+    assert late.settled_size == 200
+    assert late.exposure == 100
     closed = await funded.load_position(intent.position_id)
     assert closed is not None
-    assert (closed.state, closed.size) == (PositionState.CLOSED, 0)
+    assert closed.state is PositionState.CLOSED
+    assert closed.size == 0
     assert await booked(funded, intent, trade(intent)) == late
     assert await funded.audit_limits() == []
 
@@ -180,7 +199,9 @@ async def test_a_late_booking_joins_the_position_that_is_open_by_now(
 async def test_a_sale_realises_profit_less_all_fees(funded: PostgresStore) -> None:
     position = await sold(funded, await bought(funded, fee="0.70"), at="0.60")
     assert position.state is PositionState.CLOSED
-    assert (position.size, position.exposure, position.fees) == (0, 0, Decimal("0.70"))
+    assert position.size == 0
+    assert position.exposure == 0
+    assert position.fees == Decimal("0.70")
     assert position.realised_pnl == Decimal("9.30")
     portfolio = await funded.load_portfolio(NOW)
     assert portfolio.cash == Decimal("10009.30")
