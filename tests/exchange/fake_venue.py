@@ -70,7 +70,7 @@ async def serving(fake: FakeHttp) -> AsyncIterator[VenueAccess]:
     """Serve every HTTP service of the venue from one stand-in."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", fake.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
