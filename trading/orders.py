@@ -256,7 +256,7 @@ def fold(progress: OrderProgress, evidence: Evidence) -> OrderProgress:
             return _fold_order(progress, evidence)
         case SubmitOutcome():
             return _fold_submit(progress, evidence)
-        case Ruling():
+        case Ruling():  # pragma: no branch
             unsure = progress.had_unknown or evidence.state is OrderState.UNKNOWN
             progress = replace(progress, had_unknown=unsure)
             return _fold_ruling(progress, evidence)
@@ -317,7 +317,9 @@ def _fold_submit(progress: OrderProgress, outcome: SubmitOutcome) -> OrderProgre
         case SubmitKind.FAULT:
             progress = replace(progress, had_unknown=True)
             return _with_fault(_move(progress, OrderState.UNKNOWN, outcome.text), outcome.text)
-        case SubmitKind.KNOWN_TO_VENUE | SubmitKind.NOT_NOW | SubmitKind.UNKNOWN:
+        case (  # pragma: no branch
+            SubmitKind.KNOWN_TO_VENUE | SubmitKind.NOT_NOW | SubmitKind.UNKNOWN
+        ):
             unsure = progress.had_unknown or outcome.kind is not SubmitKind.NOT_NOW
             progress = replace(progress, had_unknown=unsure)
             return _move(progress, OrderState.UNKNOWN, outcome.text)

@@ -120,7 +120,7 @@ def _wanted(
             return rules.percent
         case SizingMode.PROPORTIONAL:
             return rules.proportional_share * inputs.whale_notional / owned
-        case SizingMode.KELLY:
+        case SizingMode.KELLY:  # pragma: no branch
             return _kelly(inputs, market, rules, numbers)
 
 

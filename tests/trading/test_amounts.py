@@ -20,8 +20,8 @@ AMOUNT_DECIMALS = {"0.1": 3, "0.01": 4, "0.005": 5, "0.0025": 6, "0.001": 5, "0.
 all_terms = st.builds(
     OrderTerms,
     side=st.sampled_from(Side),
-    size=st.decimals(min_value="0.01", max_value=20_000, places=6).map(Shares),
-    price=st.decimals(min_value="0.0001", max_value="0.9999", places=5).map(Price),
+    size=st.integers(10_000, 20_000_000_000).map(lambda n: Shares(Decimal(n).scaleb(-6))),
+    price=st.integers(10, 99_990).map(lambda n: Price(Decimal(n).scaleb(-5))),
     tick_size=st.sampled_from(TICKS),
     order_type=st.sampled_from(OrderType),
 )

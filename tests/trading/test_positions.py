@@ -149,9 +149,9 @@ def test_resolution_wins_loses_or_is_void(payout: str, pnl: Decimal) -> None:
     assert after.cash_change == after.realised_pnl
 
 
-sizes = st.decimals(min_value="0.01", max_value=1000, places=2).map(Shares)
+sizes = st.integers(1, 100_000).map(lambda n: Shares(Decimal(n) / 100))
 prices = st.integers(1, 99).map(lambda cents: Price(Decimal(cents) / 100))
-fees = st.decimals(min_value=0, max_value=2, places=5).map(Usd)
+fees = st.integers(0, 200_000).map(lambda n: Usd(Decimal(n) / 100_000))
 
 
 @st.composite
