@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Double, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, Double, Select, case, func, literal, select, type_coerce
 
 from storage.book_tables import OVER, fills, intents, ledger, orders, positions, reservations
+from storage.columns import MONEY
 from storage.database import Database
 from storage.tables import signals
 from trading.types import (
@@ -129,10 +130,10 @@ async def sum_cash(db: Database, wallet: Wallet) -> Usd:
 
 
 async def sum_shares(db: Database, wallet: Wallet) -> Mapping[TokenId, Shares]:
-    """Return what a wallet holds of each token by our positions, confirmed fills only."""
+    """Return what a wallet holds of each token by our positions, dust too, confirmed fills only."""
     query = (
         select(positions.c.token_id, _sum(positions.c.settled_size))
-        .where(positions.c.user_address == wallet, OVER)
+        .where(positions.c.user_address == wallet)
         .group_by(positions.c.token_id)
     )
     async with db.transaction() as connection:
@@ -208,11 +209,11 @@ async def list_finished(db: Database, after: datetime, limit: int) -> Sequence[T
 
 
 def _sum(column: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
-    return func.coalesce(func.sum(column), 0)
+    return type_coerce(func.coalesce(func.sum(column), 0), MONEY)
 
 
 def _milliseconds(interval: ColumnElement[timedelta]) -> ColumnElement[Decimal]:
-    return func.extract("epoch", interval) * literal(Decimal(1000))
+    return type_coerce(func.extract("epoch", interval), MONEY) * literal(Decimal(1000))
 
 
 async def _percentiles(db: Database, query: Select[Decimal]) -> Hop:
