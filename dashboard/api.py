@@ -140,12 +140,11 @@ def question(request: web.Request, *names: str) -> Mapping[str, str]:
     Raises:
         BadRequestError: another parameter, or one twice.
     """
-    asked = list(request.query)
-    for name in asked:
+    for name in request.query:
         if name not in names:
             expected = ", ".join(names) if names else "no parameters"
             raise BadRequestError(f"expected {expected}, received {name[:50]!r}")
-    if len(asked) != len(set(asked)):
+    if len(request.query) != len(set(request.query)):
         raise BadRequestError("expected each parameter once")
     return request.query
 

@@ -80,9 +80,9 @@ def _exposure(inputs: RiskInputs) -> list[LimitView]:
     """List the wallet, then what is in use of the others, the fullest first."""
     caps = _caps(inputs)
     listed = [
-        _limit(f"{use.scope.lower()}_exposure", use, *cap)
+        _limit(name, use, cap)
         for use in inputs.figures.uses
-        for cap in caps.get(use.scope, ())
+        for name, cap in caps.get(use.scope, ())
     ]
     wallets = [limit for limit in listed if limit.scope == Scope.WALLET]
     others = [limit for limit in listed if limit.scope != Scope.WALLET and limit.used > 0]
@@ -94,24 +94,21 @@ def _caps(inputs: RiskInputs) -> dict[str, tuple[tuple[str, Usd], ...]]:
     """Name the caps of each scope; a market has one in USD and one in portfolio share."""
     rules = inputs.rules
     share = (rules.market_share_max * max(inputs.money.equity, ZERO)).quantize(MICRO, ROUND_FLOOR)
-    percent = f"{(rules.market_share_max * 100).normalize():f} % of the portfolio"
     return {
-        Scope.WALLET: (("", rules.wallet_max),),
-        Scope.WHALE: (("", rules.whale_max),),
-        Scope.MARKET: (("", rules.market_max), (percent, Usd(share))),
-        Scope.POSITION: (("", rules.position_max),),
+        Scope.WALLET: (("wallet_exposure", rules.wallet_max),),
+        Scope.WHALE: (("whale_exposure", rules.whale_max),),
+        Scope.MARKET: (("market_exposure", rules.market_max), ("market_share", Usd(share))),
+        Scope.POSITION: (("position_exposure", rules.position_max),),
     }
 
 
-def _limit(name: str, use: LimitUse, note: str, cap: Usd) -> LimitView:
-    name = name.replace("_exposure", "_share") if note else name
-    label = f"{use.label} ({note})" if note else use.label
-    return _made(name, (use.scope, use.key, label), Unit.USD, use.used, cap)
+def _limit(name: str, use: LimitUse, cap: Usd) -> LimitView:
+    return _made(name, (use.scope, use.key, use.label), Unit.USD, use.used, cap)
 
 
 def _unused_wallet(inputs: RiskInputs) -> LimitView:
     use = LimitUse(Scope.WALLET, "", "all positions", Usd(ZERO))
-    return _limit("wallet_exposure", use, "", inputs.rules.wallet_max)
+    return _limit("wallet_exposure", use, inputs.rules.wallet_max)
 
 
 def _throttles(inputs: RiskInputs) -> Iterator[LimitView]:

@@ -32,12 +32,18 @@ function fill(body, detail) {
     el("p", "", el("span", `side ${t.side.toLowerCase()}`, t.side), ` ${shares(t.size)} `, outcome(t.token), ` @ ${price(t.price)}, ${usd(t.notional)}, after `, whaleTag(t.whale)),
     el("p", "", stateTag(t.state), t.reason ? ` ${words(t.reason)}` : "", t.workflow_url ? " " : "", t.workflow_url ? link(t.workflow_url, "workflow") : null),
     times(t),
-    ...(t.reason ? [el("h3", "", "Why not"), numbers(t.numbers)] : []),
+    ...(t.reason && !isTold(t, detail.steps) ? [el("h3", "", "Why not"), numbers(t.numbers)] : []),
     ...detail.steps.flatMap((step) => [el("h3", "", words(step.step), el("span", "quiet", ` at ${clock(step.decided_at)}`)), numbers(step.numbers)]),
     ...detail.orders.flatMap(orderPart),
     ...(detail.events.length ? [el("h3", "", "Events"), el("ul", "lines", ...detail.events.map((e) => el("li", "", e.title, sub(words(e.type), ", ", age(e.at, "", " ago")))))] : []),
     el("p", "quiet small break", `signal ${t.signal_id}, transaction ${t.transaction_hash}`),
   );
+}
+
+// A refusal often carries the very numbers of the step that made it.
+function isTold(t, steps) {
+  const text = JSON.stringify(t.numbers);
+  return steps.some((step) => JSON.stringify(step.numbers) === text);
 }
 
 function times(t) {

@@ -4,7 +4,13 @@ import { age, bar, el, keep, show } from "/static/rows.js";
 import { percent, usdShort } from "/static/words.js";
 
 const LIMITS_SHOWN = 12;
-const SCOPES = { WALLET: "wallet", WHALE: "whale", MARKET: "market", POSITION: "position" };
+const NAMES = {
+  wallet_exposure: "wallet",
+  whale_exposure: "whale",
+  market_exposure: "market",
+  market_share: "market, share of the portfolio",
+  position_exposure: "position",
+};
 
 export function showRisk(risk) {
   const throttles = risk.limits.filter((limit) => limit.scope === "THROTTLE");
@@ -31,7 +37,7 @@ function keyOf(limit) {
 
 function barOf(limit) {
   const kind = limit.is_full ? "full" : limit.is_near ? "near" : "";
-  const label = el("span", "label", limit.label, SCOPES[limit.scope] ? el("span", "scope", SCOPES[limit.scope]) : null);
+  const label = el("span", "label", limit.label, NAMES[limit.name] ? el("span", "sub", NAMES[limit.name]) : null);
   const figures = el("span", "n", `${figure(limit.used, limit.unit)} of ${figure(limit.cap, limit.unit)}`);
   const made = el("div", `bar ${kind}`, el("span", "row", label, figures), bar(Number(limit.share)));
   made.title = `${limit.name} ${percent(limit.share)} used`;

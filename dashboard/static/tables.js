@@ -75,7 +75,7 @@ function positionRow(p) {
     cell("Mark", "n", price(p.mark_price), p.marked_at ? sub(age(p.marked_at, "", " ago")) : sub("not marked")),
     cell("P&L", `n ${gain(p.unrealised_pnl)}`, signedUsd(p.unrealised_pnl), sub(signedPercent(p.unrealised_share))),
     cell("Levels", "levels", ...levels(p)),
-    cell("State", "", positionState(p)),
+    cell("State", "state", positionState(p)),
   );
 }
 
@@ -111,8 +111,8 @@ function tradeRow(t, openDetail) {
   const side = el("span", `side ${t.side.toLowerCase()}`, t.side);
   const order = el("span", "", side, ` ${shares(t.size)} `, outcome(t.token), ` @ ${price(t.price)}`);
   return tableRow(
-    cell("When", "", age(t.committed_at, "", " ago"), sub(words(t.source))),
-    cell("Whale's order", "market", order, sub(marketName(t.token)), sub(whaleTag(t.whale))),
+    cell("When", "when", age(t.committed_at, "", " ago"), sub(words(t.source))),
+    cell("Whale's order", "market", order, clipped(marketName(t.token)), sub(whaleTag(t.whale))),
     cell("Notional", "n", usdShort(t.notional)),
     cell("State", "", stateTag(t.state), sub(detailButton(t, openDetail))),
     cell("What came of it", "came", ...cameOf(t)),
@@ -193,6 +193,12 @@ export function outcome(token) {
 
 export function sub(...children) {
   return el("span", "sub", ...children);
+}
+
+function clipped(text) {
+  const made = el("span", "sub clip", text);
+  made.title = text;
+  return made;
 }
 
 export function row(...children) {
