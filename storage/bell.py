@@ -1,7 +1,6 @@
 """Hears what other processes committed: PostgreSQL's NOTIFY, with everybody's poll as backstop."""
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from datetime import timedelta
 
@@ -22,21 +21,23 @@ class PostgresBell:
 
     A ring that nobody waited for is kept (the newest 10,000) and answers the next wait for that
     key at once, so that news between a look and the wait is not missed. When the connection is
-    lost, everybody is woken, since news may have been missed, and it is made again at the next
-    wait; until that works a wait just takes its time.
+    lost, everybody is woken, since news may have been missed, and the next wait makes it again;
+    until that works a wait takes a second at most and hears nothing.
     """
 
     def __init__(self, database_url: str) -> None:
         self._url = plain_url(database_url)
         self._connection: asyncpg.Connection | None = None
         self._connecting = asyncio.Lock()
-        self._retry_at = 0.0  # loop time
         self._waiting: dict[tuple[str, str], set[asyncio.Future[None]]] = {}
         self._kept: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def wait(self, channel: str, key: str, timeout: timedelta) -> bool:
         """Return True when `channel` rang for `key` ("" for any), False after the timeout."""
         assert channel in CHANNELS, f"expected one of {CHANNELS}, received {channel}"
+        if not await self._connect():
+            await asyncio.sleep(min(timeout.total_seconds(), RECONNECT_AFTER_S))
+            return False
         place = (channel, key)
         if place in self._kept:
             del self._kept[place]
@@ -45,7 +46,6 @@ class PostgresBell:
         self._waiting.setdefault(place, set()).add(woken)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                await self._connect()
                 await woken
         except TimeoutError:
             return False
@@ -59,17 +59,17 @@ class PostgresBell:
         if connection is not None and not connection.is_closed():
             await connection.close(timeout=CONNECT_TIMEOUT_S)
 
-    async def _connect(self) -> None:
-        """Listen, unless we do or have just tried in vain."""
+    async def _connect(self) -> bool:
+        """Listen unless we do; tell whether it worked."""
         async with self._connecting:
-            now = asyncio.get_running_loop().time()
-            if self._connection is not None or now < self._retry_at:
-                return
-            self._retry_at = now + RECONNECT_AFTER_S
+            if self._connection is not None:
+                return True
             try:
                 self._connection = await self._listen()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("bell_not_connected", error=str(error))
+                return False
+            return True
 
     async def _listen(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_S)
@@ -77,8 +77,7 @@ class PostgresBell:
             for channel in CHANNELS:
                 await connection.add_listener(channel, self._ring)
         except BaseException:
-            with contextlib.suppress(Exception):
-                connection.terminate()
+            connection.terminate()
             raise
         connection.add_termination_listener(self._lose)
         return connection

@@ -64,8 +64,8 @@ def _read(token_id: TokenId, words: bytes | str) -> Mark | None:
     """Parse what Redis returned; whatever is not a mark, somebody else put there."""
     try:
         fields: dict[str, str] = json.loads(words)
-        mark = Mark(token_id, Price(Decimal(fields["price"])), datetime.fromisoformat(fields["at"]))
+        price, at = Decimal(fields["price"]), datetime.fromisoformat(fields["at"])
+        is_sane = 0 <= price <= 1 and at.tzinfo is not None
     except (ValueError, KeyError, TypeError, InvalidOperation):
         return None
-    is_sane = 0 <= mark.price <= 1 and mark.at.tzinfo is not None
-    return Mark(token_id, mark.price, mark.at.astimezone(UTC)) if is_sane else None
+    return Mark(token_id, Price(price), at.astimezone(UTC)) if is_sane else None

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
-import asyncpg
 from sqlalchemy import exc, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -95,9 +94,7 @@ async def translated_errors() -> AsyncIterator[None]:
         if error.connection_invalidated or _is_passing(error.orig):
             raise StorageUnavailableError(_describe(error.orig)) from error
         raise StorageError(_describe(error.orig)) from error
-    except (exc.TimeoutError, TimeoutError, OSError, asyncpg.InterfaceError) as error:
-        raise StorageUnavailableError(_describe(error)) from error
-    except asyncpg.PostgresError as error:
+    except (exc.TimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailableError(_describe(error)) from error
 
 
