@@ -80,8 +80,11 @@ def test_a_child_gets_the_signal_when_its_parent_is_killed(tmp_path: Path) -> No
     told = tmp_path / "told"
     child = (
         "import os, pathlib, signal, sys, time\n"
-        f"signal.signal(signal.SIGUSR1, lambda *_: pathlib.Path({str(told)!r}).touch())\n"
-        "print(os.getpid(), flush=True)\nsignal.pause()\n"
+        "def end(*_):\n"
+        f"    pathlib.Path({str(told)!r}).touch()\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGUSR1, end)\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(20)\n"
     )
     parent = (
         "import os, subprocess, sys\n"
