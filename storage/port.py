@@ -53,6 +53,15 @@ class StoredSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFill:
+    """A stored whale fill; with neither signal nor `skipped` nobody has dealt with it yet."""
+
+    fill: WhaleFill
+    signal_id: SignalId | None
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LimitCaps:
     """The caps in force for one reservation."""
 
@@ -200,6 +209,27 @@ class SignalStore(Protocol):
         self, signal_id: SignalId, state: SignalState, refusal: Refusal | None, now: datetime
     ) -> SignalState:
         """Write the terminal state; the first one stands and is returned."""
+
+
+class FillStore(Protocol):
+    """What a listener keeps, so that its end at any instant loses and doubles nothing."""
+
+    async def record_fill(self, fill: WhaleFill, ordinal: int = 0) -> bool:
+        """Store a fill; return False when this source's report of it is already there.
+
+        `ordinal` is its number among identical fills of a source without log indexes.
+        """
+
+    async def record_signal(
+        self, signal: WhaleSignal, now: datetime, fills: Sequence[WhaleFill] = ()
+    ) -> bool:
+        """Commit a signal and mark its fills' transactions as signalled; False when repeated."""
+
+    async def skip_fills(self, fills: Sequence[WhaleFill], reason: Reason) -> None:
+        """Mark fills as not followed, with the reason."""
+
+    async def list_recent_fills(self, since: datetime, limit: int) -> Sequence[KeptFill]:
+        """Return the newest fills seen since a time, in the order in which they were stored."""
 
 
 class OrderStore(Protocol):

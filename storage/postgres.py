@@ -65,6 +65,7 @@ class PostgresStore:
     record_fill = whale_fills.record_fill
     skip_fills = whale_fills.skip_fills
     whale_holding = whale_fills.whale_holding
+    list_recent_fills = whale_fills.list_recent_fills
     record_signal = signals.record_signal
     claim_signals = signals.claim_signals
     release_claim = signals.release_claim

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from sqlalchemy import RowMapping
 
-from storage.port import PositionRecord, StoredSignal, WhaleRecord
+from storage.port import KeptFill, PositionRecord, StoredSignal, WhaleRecord
 from trading.decide import WhaleStanding
 from trading.orders import Intent, OrderProgress, PreparedOrder, UnsignedOrder, VenueTrade
 from trading.types import (
@@ -31,6 +31,7 @@ from trading.types import (
     TokenId,
     Usd,
     Wallet,
+    WhaleFill,
     WhaleSignal,
 )
 
@@ -56,6 +57,32 @@ def read_signal(row: RowMapping) -> StoredSignal:
         state=SignalState(row["state"]),
         committed_at=row["committed_at"],
         refusal=None if reason is None else Refusal(Reason(reason), row["refusal_numbers"]),
+    )
+
+
+def read_whale_fill(row: RowMapping) -> KeptFill:
+    """Read a row of `trades`."""
+    order_hash, signal_id = row["order_hash"], row["signal_id"]
+    fill = WhaleFill(
+        wallet=Wallet(row["trader_address"]),
+        token_id=TokenId(row["token_id"]),
+        side=Side(row["side"]),
+        size=Shares(row["size"]),
+        price=Price(row["price"]),
+        transaction_hash=row["transaction_hash"],
+        traded_at=row["timestamp"],
+        source=Source(row["source"]),
+        seen_at=row["seen_at"],
+        log_index=row["log_index"],
+        block_number=row["block_number"],
+        order_hash=None if order_hash is None else OrderHash(order_hash),
+        is_taker=row["is_taker"],
+        removed=row["removed"],
+    )
+    return KeptFill(
+        fill=fill,
+        signal_id=None if signal_id is None else SignalId(signal_id),
+        skipped=not row["followed"],
     )
 
 

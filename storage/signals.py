@@ -11,10 +11,12 @@ from storage.database import Database, ring
 from storage.port import StorageError, StoredSignal
 from storage.rows import read_signal
 from storage.tables import decisions, signals, whales
+from storage.whale_fills import mark_signalled
 from trading.types import (
     Refusal,
     SignalId,
     SignalState,
+    WhaleFill,
     WhaleSignal,
 )
 
@@ -22,9 +24,13 @@ CLAIM = timedelta(seconds=5)
 CHANNEL = "signals"
 
 
-async def record_signal(db: Database, signal: WhaleSignal, now: datetime) -> bool:
-    """Commit a signal and notify `signals`; return False when it was there before."""
+async def record_signal(
+    db: Database, signal: WhaleSignal, now: datetime, fills: Sequence[WhaleFill] = ()
+) -> bool:
+    """Commit a signal with the mark on its fills, notify `signals`; False when it was there."""
     async with db.transaction() as connection:
+        if fills:
+            await mark_signalled(connection, signal, fills)
         statement = insert(signals).values(
             signal_id=signal.signal_id,
             wallet=signal.wallet,

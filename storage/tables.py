@@ -96,6 +96,7 @@ trades = Table(
     off("removed"),
     Column("followed", Boolean, nullable=False, server_default=text("true")),
     Column("skip_reason", Text),
+    Column("signal_id", Text),  # what it became part of, whether or not it told anything new
     CheckConstraint("size > 0", name="size"),
 )
 Index("ix_trades_trader_address_timestamp", trades.c.trader_address, trades.c.timestamp.desc())

@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.port import KeptFill
+from storage.rows import read_whale_fill
 from storage.tables import tokens, trades
-from trading.types import MICRO, Reason, Shares, TokenId, Wallet, WhaleFill
+from trading.types import MICRO, Reason, Shares, TokenId, Wallet, WhaleFill, WhaleSignal
 
 _HOLDING = text(
     """
@@ -75,6 +77,37 @@ async def skip_fills(db: Database, fills: Sequence[WhaleFill], reason: Reason) -
             )
             skipped = update(trades).where(same).values(followed=False, skip_reason=reason)
             await connection.execute(skipped)
+
+
+async def list_recent_fills(db: Database, since: datetime, limit: int) -> Sequence[KeptFill]:
+    """Return the newest fills seen since a time, in the order in which they were stored."""
+    newest = (
+        select(trades)
+        .where(trades.c.seen_at > since)
+        .order_by(trades.c.seen_at.desc(), trades.c.trade_id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    async with db.transaction() as connection:
+        rows = await connection.execute(select(newest).order_by(newest.c.trade_id))
+        return [read_whale_fill(row) for row in rows.mappings()]
+
+
+async def mark_signalled(
+    connection: AsyncConnection, signal: WhaleSignal, fills: Sequence[WhaleFill]
+) -> None:
+    """Note in all that is stored of these fills' transactions which signal counted it.
+
+    What other sources told of them counted too: the largest total of one source was signalled.
+    """
+    statement = update(trades).where(
+        trades.c.trader_address == signal.wallet,
+        trades.c.token_id == signal.token_id,
+        trades.c.side == signal.side,
+        trades.c.transaction_hash.in_(sorted({fill.transaction_hash for fill in fills})),
+        trades.c.signal_id.is_(None),
+    )
+    await connection.execute(statement.values(signal_id=signal.signal_id))
 
 
 async def whale_holding(db: Database, whale: Wallet, token_id: TokenId, before: datetime) -> Shares:

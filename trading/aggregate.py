@@ -100,11 +100,12 @@ class Aggregator:
         """Return when `due` has something to do, or None while no window is open."""
         return min((w.due_at(self._rules) for w in self._windows.values()), default=None)
 
-    def remember(self, fill: WhaleFill, now: datetime) -> None:
-        """Count a fill as signalled already: after a restart, for what is stored as followed."""
+    def remember(self, fill: WhaleFill, now: datetime, signal_id: SignalId | None = None) -> None:
+        """Count a stored fill as dealt with, by this signal or by a drop: after a restart."""
         tally = self._tally(fill, self._tick(now))
         tally.add(fill)
-        tally.settle(None)
+        is_known = signal_id is None or signal_id in tally.signal_ids
+        tally.settle(None if is_known else signal_id)
         tally.ordinal = max(tally.ordinal, 1)
 
     def feed(self, fill: WhaleFill, now: datetime) -> Aggregation:

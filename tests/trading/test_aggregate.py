@@ -13,7 +13,7 @@ from tests.trading.scene import NO, NOW, WHALE, YES, price, whale_fill
 from trading.aggregate import Aggregation, Aggregator, FoundSignal, signal_id_of
 from trading.rules import AggregationRules
 from trading.tallies import TallyKey
-from trading.types import Reason, Shares, Side, Source, WhaleFill, WhaleSignal
+from trading.types import Reason, Shares, Side, SignalId, Source, WhaleFill, WhaleSignal
 
 RULES = AggregationRules()
 
@@ -277,6 +277,16 @@ def test_what_was_signalled_before_a_restart_is_not_signalled_again() -> None:
     signals = fed(aggregator, (10, log("100", 1)), (20, log("5", 2)))
     assert [s.size for s in signals] == [5]
     assert signals[0].signal_id == signal_id_of(TallyKey("0x01", WHALE, YES, Side.BUY), 1)
+
+
+def test_what_two_signals_counted_is_remembered_with_both() -> None:
+    aggregator = Aggregator(RULES)
+    aggregator.remember(log("60", 1), after(0), SignalId("first"))
+    aggregator.remember(log("40", 2), after(0), SignalId("second"))
+    aggregator.remember(log("7", 3), after(0), SignalId("second"))
+    [signal] = fed(aggregator, (10, log("5", 4)))
+    assert signal.size == 5
+    assert signal.signal_id == signal_id_of(TallyKey("0x01", WHALE, YES, Side.BUY), 2)
 
 
 def test_an_hour_later_a_transaction_is_forgotten() -> None:
