@@ -1,0 +1,68 @@
+"""The chain feed follows several nodes at once and passes each fill once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+from exchange.polymarket.chain import ChainFeed
+from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
+from exchange.polymarket.lines import LineRules
+from exchange.port import FillEvent, StreamReset
+from tests.exchange.chain_logs import FillTerms, log_row
+from tests.exchange.fake_venue import LIMIT_S, Connection, listening
+from tests.exchange.samples import WHALE, clock
+from tests.exchange.sets import Wallets
+from trading.types import Wallet, WhaleFill
+
+BRISK = LineRules(ping=None, backoff_min=timedelta(milliseconds=1))
+SECOND = Wallet("0x" + "d2" * 20)
+
+
+def notice(**changes: object) -> dict[str, object]:
+    log = log_row(None, blockTimestamp="0x1", **changes)
+    return {"method": "eth_subscription", "params": {"subscription": "0x1", "result": log}}
+
+
+async def next_event(events: AsyncIterator[FillEvent]) -> FillEvent:
+    return await asyncio.wait_for(anext(events), LIMIT_S)
+
+
+async def next_fill(events: AsyncIterator[FillEvent]) -> WhaleFill:
+    while True:
+        event = await next_event(events)
+        if isinstance(event, WhaleFill):
+            return event
+
+
+async def greeted(connection: Connection) -> list[dict[str, object]]:
+    return [await connection.next_frame() for _ in range(3)]
+
+
+async def test_two_nodes_tell_each_fill_once_and_one_may_fail() -> None:
+    followed = Wallets([WHALE])
+    async with listening() as first, listening() as second:
+        endpoints = replace(VenueEndpoints(), rpc_ws=(first.url, second.url))
+        access = VenueAccess(endpoints, None, clock)  # type: ignore[arg-type]  # not used
+        feed = ChainFeed(access, BRISK)
+        assert feed.name == "chain"
+        events = feed.stream_fills(followed)
+        assert isinstance(await next_event(events), StreamReset)
+        one, two = await first.next(), await second.next()
+        await greeted(one)
+        await greeted(two)
+        await one.say(notice())
+        assert (await next_fill(events)).log_index == 1
+        await two.say(notice())
+        await one.drop()
+        await two.say(notice(logIndex="0x2"))
+        assert (await next_fill(events)).log_index == 2
+        again = await first.next()
+        await greeted(again)
+        followed.set(WHALE, SECOND)
+        assert (await again.next_frame())["method"] == "eth_subscribe"
+        log = log_row(FillTerms(wallet=SECOND), blockTimestamp="0x1", logIndex="0x3")
+        params = {"subscription": "0x1", "result": log}
+        await again.say({"method": "eth_subscription", "params": params})
+        assert (await next_fill(events)).wallet == SECOND
+        await events.aclose()  # type: ignore[attr-defined]  # it is a generator

@@ -1,0 +1,186 @@
+"""One market socket: what it subscribes to, the books it mirrors, and what it refuses."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+from exchange.polymarket.market_talk import MarketTalk
+from exchange.port import (
+    BookChange,
+    LastTrade,
+    MarketEvent,
+    MarketResolution,
+    Quarantined,
+    StreamReset,
+    TickSizeChange,
+)
+from tests.exchange.samples import AT, CONDITION, NO, YES, book_row, clock
+from trading.types import OrderBook, Price, Shares, TokenId
+
+
+class Desk:
+    """A talk, what it emitted, and how often it asked for a book by REST."""
+
+    def __init__(self, *tokens: TokenId) -> None:
+        self.events: list[MarketEvent] = []
+        self.fetched = 0
+        self.talk = MarketTalk(self._emit, clock, self._fetch_book)
+        self.talk.want(frozenset(tokens))
+        self.said = [json.loads(frame) for frame in self.talk.hello()]
+
+    async def _emit(self, event: MarketEvent) -> None:
+        self.events.append(event)
+
+    async def _fetch_book(self, token_id: TokenId) -> OrderBook:
+        self.fetched += 1
+        tick, least = Price(Decimal("0.001")), Shares(Decimal(15))
+        return OrderBook(token_id, (), (), AT, AT, tick, least)
+
+    async def hear(self, frame: object) -> bool:
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        return await self.talk.hear(text)
+
+    def more(self) -> list[dict[str, object]]:
+        return [json.loads(frame) for frame in self.talk.more()]
+
+    @property
+    def books(self) -> list[OrderBook]:
+        return [event.book for event in self.events if isinstance(event, BookChange)]
+
+
+def price_change(*changes: tuple[str, str, str, str]) -> dict[str, object]:
+    keys = ("asset_id", "side", "price", "size")
+    rows = [dict(zip(keys, change, strict=True)) for change in changes]
+    at = str(int((AT + timedelta(seconds=1)).timestamp() * 1000))
+    return {
+        "event_type": "price_change",
+        "market": CONDITION,
+        "price_changes": rows,
+        "timestamp": at,
+    }
+
+
+TICK = {"event_type": "tick_size_change", "asset_id": YES, "new_tick_size": "0.001", "timestamp": 1}
+
+
+def test_hello_subscribes_to_what_is_wanted() -> None:
+    expected = {"type": "market", "assets_ids": sorted([YES, NO]), "custom_feature_enabled": True}
+    assert Desk(YES, NO).said == [expected]
+
+
+def test_changes_are_said_as_differences() -> None:
+    desk = Desk(YES)
+    desk.talk.want(frozenset([NO]))
+    assert desk.talk.wake.is_set()
+    assert [(frame["operation"], frame["assets_ids"]) for frame in desk.more()] == [
+        ("unsubscribe", [YES]),
+        ("subscribe", [NO]),
+    ]
+    assert desk.more() == []
+
+
+async def test_a_snapshot_and_its_changes_give_whole_books() -> None:
+    desk = Desk(YES)
+    assert await desk.hear([book_row()])
+    assert await desk.hear(price_change((YES, "BUY", "0.50", "7"), (YES, "SELL", "0.51", "0")))
+    first, second = desk.books
+    assert first.bids[0].price == Decimal("0.49")
+    assert (second.bids[0].price, second.asks[0].price) == (Decimal("0.50"), Decimal("0.52"))
+    assert desk.fetched == 0
+
+
+async def test_changes_before_a_snapshot_and_books_of_other_tokens_are_passed_over() -> None:
+    desk = Desk(NO)
+    await desk.hear(price_change((NO, "BUY", "0.50", "7")))
+    await desk.hear(book_row())
+    assert desk.events == []
+
+
+async def test_one_frame_changes_both_tokens_of_a_market() -> None:
+    desk = Desk(YES, NO)
+    await desk.hear([book_row(), book_row(asset_id=NO)])
+    await desk.hear(price_change((YES, "BUY", "0.4", "7"), (NO, "SELL", "0.6", "7")))
+    assert [book.token_id for book in desk.books] == [YES, NO, YES, NO]
+
+
+async def test_a_snapshot_without_its_terms_asks_for_them_once() -> None:
+    desk = Desk(YES)
+    row = book_row()
+    del row["tick_size"], row["min_order_size"]
+    await desk.hear(row)
+    await desk.hear(row)
+    assert [(book.tick_size, book.min_size) for book in desk.books] == [
+        (Decimal("0.001"), Decimal(15))
+    ] * 2
+    assert desk.fetched == 1
+
+
+async def test_a_new_tick_size_drops_the_book_and_asks_for_another() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    assert await desk.hear(TICK)
+    assert isinstance(desk.events[-1], TickSizeChange)
+    assert [(frame["operation"], frame["assets_ids"]) for frame in desk.more()] == [
+        ("unsubscribe", [YES]),
+        ("subscribe", [YES]),
+    ]
+    await desk.hear(price_change((YES, "BUY", "0.50", "7")))
+    assert len(desk.books) == 1
+    row = book_row()
+    del row["tick_size"]
+    await desk.hear(row)
+    assert desk.books[-1].tick_size == Decimal("0.001")
+
+
+async def test_a_tick_size_of_another_token_is_passed_over() -> None:
+    desk = Desk(NO)
+    await desk.hear(TICK)
+    assert desk.events == []
+
+
+async def test_trades_and_resolutions_are_told() -> None:
+    desk = Desk(YES)
+    trade = {"event_type": "last_trade_price", "asset_id": YES, "price": "0.5", "size": "7"}
+    await desk.hear({**trade, "timestamp": "1795348800123"})
+    await desk.hear({"event_type": "market_resolved", "market": CONDITION, "timestamp": 1795348800})
+    assert desk.events == [
+        LastTrade(YES, Price(Decimal("0.5")), Shares(Decimal(7)), AT),
+        MarketResolution(CONDITION, AT.replace(microsecond=0)),
+    ]
+
+
+async def test_remarks_are_no_data_and_unknown_kinds_no_events() -> None:
+    desk = Desk(YES)
+    for text in ("PONG", "NO NEW ASSETS", "INVALID OPERATION", "", "[]"):
+        assert not await desk.hear(text)
+    assert not await desk.hear({"event_type": "new_market"})
+    assert desk.events == []
+
+
+async def test_what_cannot_be_read_goes_to_quarantine_and_the_feed_goes_on() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row(timestamp="NaN"))
+    await desk.hear("{broken")
+    await desk.hear(book_row())
+    first, second, third = desk.events
+    assert isinstance(first, Quarantined)
+    assert isinstance(second, Quarantined)
+    assert isinstance(third, BookChange)
+    assert (first.feed, second.payload) == ("market", "{broken")
+    assert "timestamp" in first.why
+
+
+async def test_a_new_connection_starts_books_anew() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    desk.talk.hello()
+    await desk.talk.greeted()
+    await desk.hear(price_change((YES, "BUY", "0.50", "7")))
+    assert desk.events[1:] == [StreamReset(AT)]
+
+
+async def test_a_socket_is_wanted_as_soon_as_a_token_is() -> None:
+    desk = Desk()
+    desk.talk.want(frozenset([YES]))
+    await desk.talk.wanted()
+    assert desk.talk.tokens == {YES}
