@@ -9,7 +9,8 @@ from tests.storage.builders import NOW, WHALE, YES, later, market, signal, whale
 
 async def test_labels_are_what_is_known_and_none_what_is_not(store: PostgresStore) -> None:
     await store.record_signal(signal(), NOW)
-    query = join_labels(select(signals, *LABELS), signals.c.token_id, signals.c.wallet)
+    source = join_labels(signals, signals.c.token_id, signals.c.wallet)
+    query = select(signals, *LABELS).select_from(source)
 
     async def read() -> tuple[TokenLabel, WhaleLabel]:
         async with store.transaction() as connection:

@@ -49,9 +49,9 @@ async def test_money_is_told_realised_and_unrealised(funded: PostgresStore) -> N
     await funded.save_marks([Mark(YES, price("0.55"), later(1))])
     overview = await load_overview(funded, later(2))
     money = overview.money
-    assert money.cash == Decimal("9959")
+    assert money.cash == Decimal(9959)
     assert money.bid_value == 55
-    assert money.equity == Decimal("10014")
+    assert money.equity == Decimal(10014)
     assert money.deposits == 10_000
     assert money.realised_pnl == 9
     assert money.unrealised_pnl == 5

@@ -137,7 +137,9 @@ async def test_a_refused_signal_shows_reason_and_numbers_in_order(known: Postgre
     (row,) = await list_trade_rows(known, TradeFilter(10))
     assert row.stored.refusal == refusal
     assert list(row.stored.refusal.numbers) == list(numbers)
-    assert (row.filled_size, row.avg_fill_price, row.position_id) == (0, None, None)
+    assert row.filled_size == 0
+    assert row.avg_fill_price is None
+    assert row.position_id is None
 
 
 async def test_trades_come_newest_first_and_can_be_filtered(known: PostgresStore) -> None:
@@ -171,7 +173,9 @@ async def test_a_signal_is_told_with_steps_orders_fills_and_events(known: Postgr
     assert order.reference_price == Decimal("0.495")
     assert order.token.question == "Will it?"
     (fill,) = order.fills
-    assert (fill.size, fill.cost, fill.fee) == (100, 50, Decimal("0.7"))
+    assert fill.size == 100
+    assert fill.cost == 50
+    assert fill.fee == Decimal("0.7")
     assert fill.settlement is Settlement.CONFIRMED
     assert "copied it" in [event.title for event in detail.events]
     assert "another" not in [event.title for event in detail.events]
