@@ -266,6 +266,8 @@ def _fold_ruling(progress: OrderProgress, ruling: Ruling) -> OrderProgress:
     """Follow our own word, unless the venue spoke first: then nothing was given up."""
     if ruling.state is OrderState.UNKNOWN:
         progress = replace(progress, had_unknown=True)
+    if ruling.state is OrderState.EXPIRED and progress.state is not OrderState.PREPARED:
+        return progress  # it was sent meanwhile: only the venue can say that it expired
     overtaken = progress.state in _AT_THE_VENUE and ruling.state in _GIVEN_UP
     if overtaken and ruling.state not in TRANSITIONS[progress.state]:
         return progress
