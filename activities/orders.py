@@ -1,7 +1,7 @@
 """Place one committed order and follow its hash until the venue and the chain have spoken."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -75,7 +75,7 @@ class OrderActivities:
         cancel_at = intent.created_at + self._rules.fill_timeout
         watch = _Watch(self._clock())
         while True:
-            progress = await self._progress(order_hash)
+            progress = await self._without_sender(await self._progress(order_hash))
             if progress.state.is_terminal and self._is_explained(progress, watch):
                 return await self._report(intent, progress)
             activity.heartbeat(progress.state)
@@ -99,8 +99,9 @@ class OrderActivities:
     async def record_fills(self, order_hash: OrderHash) -> FillReport:
         """Bring position, ledger and reservation in line with what is known of the order."""
         intent = await self._intent(order_hash)
-        await self._ports.orders.apply_order(order_hash, self._clock())
-        return await self._report(intent, await self._progress(order_hash))
+        record = await self._ports.orders.apply_order(order_hash, self._clock())
+        report = await self._report(intent, await self._progress(order_hash))
+        return replace(report, position_id=record.position_id)
 
     @activity.defn
     async def stop_orders(self, signal_id: SignalId) -> Sequence[OrderHash]:
@@ -118,11 +119,20 @@ class OrderActivities:
         order_hash = intent.order.order_hash
         progress = await self._progress(order_hash)
         if progress.state is OrderState.SENDING:
-            ruling = Ruling(OrderState.UNKNOWN, "the sender ended without an answer")
-            progress = await self._ports.orders.fold(order_hash, [ruling], self._clock())
+            progress = await self._unanswered(progress)
         if progress.state is OrderState.UNKNOWN:
             progress = await self._ports.detective.look(intent)
         return progress
+
+    async def _without_sender(self, progress: OrderProgress) -> OrderProgress:
+        """Settle what a sender left half-way when placing is over and nobody sends any more."""
+        if progress.state is OrderState.SENDING:
+            return await self._unanswered(progress)
+        return await self._too_late(progress)
+
+    async def _unanswered(self, progress: OrderProgress) -> OrderProgress:
+        ruling = Ruling(OrderState.UNKNOWN, "the sender ended without an answer")
+        return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
 
     async def _too_late(self, progress: OrderProgress) -> OrderProgress:
         if progress.state is not OrderState.PREPARED:
@@ -189,7 +199,7 @@ class OrderActivities:
             is_accepted=progress.is_accepted,
             may_retry=progress.state in _LEAVES_A_REST and not progress.is_accepted,
             position_id=intent.position_id,
-            summary=f"{progress.state}: {progress.matched} of {progress.size} shares",
+            summary=f"{progress.state}: {progress.matched:.2f} of {progress.size:.2f} shares",
         )
 
 

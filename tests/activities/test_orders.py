@@ -1,0 +1,350 @@
+"""One order: placed with the same bytes however often, followed until venue and chain have spoken."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.orders import NOT_NOW, OUTCOME_UNKNOWN
+from storage.port import FencedError
+from tests.activities.desk import SIGNAL, Desk, held
+from tests.fakes import Answer, FakeLease
+from trading.orders import Ruling
+from trading.types import OrderState, OrderType, PositionState, Settlement, SignalState
+
+SECOND = timedelta(seconds=1)
+
+
+async def unanswered(desk: Desk) -> str:
+    """Leave an order as a sender that died during the POST would."""
+    order_hash = await desk.committed()
+    assert await desk.store.begin_sending(order_hash, 1, desk.clock())
+    return order_hash
+
+
+def rest_on_book(desk: Desk) -> None:
+    desk.rules = desk.rules.with_entry_order_type(OrderType.GTC)
+    desk.venue.answer_with(Answer.LIVE)
+
+
+# Placing
+
+
+async def test_a_committed_order_is_posted_once_and_a_repeat_posts_nothing(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    first = await desk.orders.place_order(order_hash)
+    assert first == await desk.orders.place_order(order_hash)
+    assert first.state is OrderState.MATCHED
+    assert first.is_accepted
+    assert desk.venue.posts == [order_hash]
+
+
+async def test_what_a_dead_sender_left_is_looked_up_before_anything_is_sent(desk: Desk) -> None:
+    order_hash = await unanswered(desk)
+    intent = await desk.store.load_intent(order_hash)
+    assert intent is not None
+    await desk.venue.post_order(intent)
+    report = await desk.orders.place_order(order_hash)
+    assert report.state is OrderState.MATCHED
+    assert desk.venue.posts == [order_hash]
+    assert (await desk.progress(order_hash)).had_unknown
+
+
+async def test_what_never_arrived_is_sent_again_with_the_same_bytes(desk: Desk) -> None:
+    order_hash = await unanswered(desk)
+    report = await desk.orders.place_order(order_hash)
+    assert report.state is OrderState.MATCHED
+    assert desk.venue.posts == [order_hash]
+
+
+async def test_no_answer_asks_for_a_retry_that_finds_the_order(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.venue.answer_with(Answer.LOST_AFTER)
+    with pytest.raises(ApplicationError) as error:
+        await desk.orders.place_order(order_hash)
+    assert error.value.type == OUTCOME_UNKNOWN
+    assert error.value.next_retry_delay is None
+    report = await desk.orders.place_order(order_hash)
+    assert report.matched == report.size
+    assert desk.venue.posts == [order_hash]
+
+
+async def test_duplicated_is_an_order_at_the_venue_and_no_rejection(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.venue.answer_with(Answer.LOST_AFTER)
+    desk.venue.script.forgets_ended = True
+    desk.venue.script.trades_seen_after = 60 * SECOND
+    with pytest.raises(ApplicationError):
+        await desk.orders.place_order(order_hash)
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.UNKNOWN
+    assert desk.venue.posts == [order_hash] * 2
+    desk.venue.script.trades_seen_after = timedelta(0)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.MATCHED
+
+
+async def test_not_now_is_tried_again_when_the_venue_says_so(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.venue.script.retry_after_s = Decimal("1.5")
+    desk.venue.answer_with(Answer.NOT_NOW)
+    with pytest.raises(ApplicationError) as error:
+        await desk.orders.place_order(order_hash)
+    assert error.value.type == NOT_NOW
+    assert error.value.next_retry_delay == timedelta(seconds=1.5)
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.MATCHED
+
+
+async def test_a_retry_is_not_asked_for_when_its_time_is_over(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.venue.answer_with(Answer.NOT_NOW)
+
+    async def dawdle() -> None:
+        desk.clock.advance(20 * SECOND)
+
+    desk.venue.script.posting = dawdle
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.UNKNOWN
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.UNKNOWN
+    assert desk.venue.posts == [order_hash]
+
+
+async def test_an_order_that_waited_too_long_expires_unsent(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.clock.advance(6 * SECOND)
+    report = await desk.orders.place_order(order_hash)
+    assert report.state is OrderState.EXPIRED
+    assert report.is_done
+    assert not report.may_retry
+    assert desk.venue.posts == []
+
+
+async def test_a_refusal_ends_the_attempt(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.venue.answer_with(Answer.REJECT)
+    report = await desk.orders.place_order(order_hash)
+    assert report.state is OrderState.REJECTED
+    assert report.is_done
+    assert not report.may_retry
+
+
+async def test_a_stack_that_lost_the_wallet_sends_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_hash = await desk.committed()
+    orders = desk.orders
+    monkeypatch.setattr(orders, "_ports", replace(orders._ports, lease=FakeLease(0)))
+    with pytest.raises(FencedError):
+        await orders.place_order(order_hash)
+    assert desk.venue.posts == []
+
+
+# Waiting for fills
+
+
+async def test_a_partly_filled_fak_order_leaves_a_rest_worth_a_new_try(desk: Desk) -> None:
+    desk.venue.script.matched_share = Decimal("0.5")
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.CANCELLED
+    assert report.may_retry
+    assert report.leaves == report.size - report.matched > 240
+
+
+async def test_eighty_per_cent_are_enough(desk: Desk) -> None:
+    desk.venue.script.matched_share = Decimal("0.9")
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.is_accepted
+    assert not report.may_retry
+
+
+async def test_a_resting_order_is_cancelled_after_thirty_seconds(desk: Desk) -> None:
+    rest_on_book(desk)
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    started_at = desk.clock()
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.CANCELLED
+    assert 30 * SECOND <= desk.clock() - started_at < 33 * SECOND
+    assert desk.venue.cancels == [order_hash]
+    assert desk.heartbeats[0] == OrderState.LIVE
+
+
+async def test_a_fill_that_wins_against_the_cancel_counts(desk: Desk) -> None:
+    rest_on_book(desk)
+    desk.venue.script.fill_before_cancel = True
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.MATCHED
+    assert report.matched == report.size
+
+
+async def test_a_part_filled_before_the_cancel_is_kept(desk: Desk) -> None:
+    rest_on_book(desk)
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    desk.venue.fill(order_hash, "0.25")
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.CANCELLED
+    assert report.matched == report.size / 4
+
+
+async def test_a_cancel_is_asked_for_again_while_the_venue_is_away(desk: Desk) -> None:
+    rest_on_book(desk)
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    desk.clock.advance(31 * SECOND)
+    desk.venue.script.is_away = True
+
+    async def come_back() -> None:
+        desk.venue.script.is_away = False
+
+    desk.bell.plans.append(come_back)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.CANCELLED
+
+
+async def test_trades_that_come_late_are_waited_for_but_not_for_long(desk: Desk) -> None:
+    desk.venue.script.trades_seen_after = 3600 * SECOND
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    started_at = desk.clock()
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.MATCHED
+    assert report.matched == report.size
+    assert not report.is_done
+    assert 2 * SECOND <= desk.clock() - started_at < 3 * SECOND
+
+
+async def test_a_delayed_order_is_followed(desk: Desk) -> None:
+    desk.venue.answer_with(Answer.DELAYED)
+    order_hash = await desk.committed()
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.DELAYED
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.MATCHED
+
+
+async def test_an_order_that_nobody_saw_is_void_after_the_quarantine(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    committed_at = desk.clock()
+    desk.venue.answer_with(Answer.LOST_BEFORE)
+    with pytest.raises(ApplicationError):
+        await desk.orders.place_order(order_hash)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.VOID
+    assert report.may_retry
+    assert 57 * SECOND <= desk.clock() - committed_at < 61 * SECOND
+
+
+async def test_an_order_that_was_only_turned_away_is_refused(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    committed_at = desk.clock()
+    desk.venue.answer_with(Answer.NOT_NOW)
+    with pytest.raises(ApplicationError):
+        await desk.orders.place_order(order_hash)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.REJECTED
+    assert desk.clock() - committed_at < 16 * SECOND
+
+
+async def test_an_order_that_placing_left_unsent_expires(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.EXPIRED
+    assert report.is_done
+
+
+async def test_an_order_whose_sender_died_is_looked_up_while_waiting(desk: Desk) -> None:
+    order_hash = await unanswered(desk)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.VOID
+
+
+async def test_an_order_cannot_expire_once_it_was_sent(desk: Desk) -> None:
+    order_hash = await unanswered(desk)
+    too_late = Ruling(OrderState.EXPIRED, "too late to be sent")
+    progress = await desk.store.fold(order_hash, [too_late], desk.clock())
+    assert progress.state is OrderState.SENDING
+
+
+# Settlement
+
+
+async def test_settlement_is_waited_for_and_booked(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    early = await desk.env.run(desk.orders.await_fill, order_hash)
+    booked = await desk.orders.record_fills(order_hash)
+    assert early.confirmed == 0
+    provisional = await desk.position(booked.position_id)
+    assert (provisional.size, provisional.settled_size) == (booked.matched, 0)
+    assert await desk.reserved()
+    done = await desk.env.run(desk.orders.await_settlement, order_hash)
+    await desk.orders.record_fills(order_hash)
+    assert done.is_done
+    assert (await desk.position(booked.position_id)).settled_size == done.size
+    assert not await desk.reserved()
+
+
+async def test_a_failed_settlement_takes_the_position_back(desk: Desk) -> None:
+    desk.venue.script.settlement = Settlement.FAILED
+    position = await desk.opened()
+    assert position.state is PositionState.CLOSED
+    assert position.size == 0
+    assert await held(desk) is None
+    assert not await desk.reserved()
+    ended = await desk.signals.conclude_signal(SIGNAL, await desk.store.orders_of_signal(SIGNAL))
+    assert ended.state is SignalState.FAILED_SETTLEMENT
+
+
+async def test_a_late_fill_is_told_to_the_position_that_holds_it(desk: Desk) -> None:
+    """A fill that comes after its position was closed joins the one that is open by then."""
+    late = await desk.committed("s1")
+    await desk.orders.stop_orders(SIGNAL)
+    closed = (await desk.orders.record_fills(late)).position_id
+    assert (await desk.position(closed)).state is PositionState.CLOSED
+    standing = await desk.opened("s2")
+    intent = await desk.store.load_intent(late)
+    assert intent is not None
+    await desk.venue.post_order(intent)
+    await desk.detective.look(intent)
+    assert closed != standing.position_id
+    assert (await desk.orders.record_fills(late)).position_id == standing.position_id
+
+
+# Stopping
+
+
+async def test_stopping_expires_what_was_not_sent(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    assert await desk.orders.stop_orders(SIGNAL) == [order_hash]
+    assert (await desk.progress(order_hash)).state is OrderState.EXPIRED
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.EXPIRED
+    assert desk.venue.posts == desk.venue.cancels == []
+
+
+async def test_stopping_cancels_what_rests(desk: Desk) -> None:
+    rest_on_book(desk)
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    await desk.orders.stop_orders(SIGNAL)
+    assert (await desk.progress(order_hash)).state is OrderState.CANCELLED
+
+
+async def test_stopping_leaves_alone_what_is_over(desk: Desk) -> None:
+    await desk.opened()
+    await desk.orders.stop_orders(SIGNAL)
+    assert desk.venue.cancels == []
+
+
+async def test_stopping_does_not_fail_while_the_venue_is_away(desk: Desk) -> None:
+    rest_on_book(desk)
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    desk.venue.script.is_away = True
+    assert await desk.orders.stop_orders(SIGNAL) == [order_hash]
+    assert (await desk.progress(order_hash)).state is OrderState.LIVE
