@@ -15,8 +15,8 @@ from dashboard.errors import BadRequestError, NotFoundError, error_response, jso
 from dashboard.gauges import Gauges
 from dashboard.live import Pulse
 from dashboard.notation import Json, to_json
-from dashboard.queries import TradeFilter
 from storage.port import StorageError
+from storage.views import TradeFilter
 from trading.types import SignalId, SignalState, Wallet
 
 LIMIT_DEFAULT = 50

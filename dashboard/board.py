@@ -8,9 +8,10 @@ from enum import StrEnum
 from dashboard.links import TemporalUi
 from dashboard.notation import Json, to_json
 from dashboard.play import Play, PlaySource
-from dashboard.queries import FeedRow, Overview, Records, TradeFilter
+from dashboard.queries import Records
 from dashboard.risk import RiskInputs, view_risk
 from dashboard.views import view_detail, view_order, view_position, view_trade
+from storage.views import FeedRow, Overview, TradeFilter
 from trading.rules import RiskRules
 from trading.types import SignalId
 
@@ -205,17 +206,9 @@ def _progress(play: Play) -> int | None:
 
 
 def _feed(row: FeedRow, now: datetime) -> Json:
-    if row.last_seen_at is None:
-        health = "unknown"
-    else:
-        health = "silent" if now - row.last_seen_at > SILENCE_MAX else "speaking"
-    return {
-        "feed": row.feed,
-        "health": health,
-        "last_seen_at": to_json(row.last_seen_at),
-        "position": row.position,
-        "seen_last_hour": row.seen,
-        "quarantined": row.quarantined,
-        "last_refusal": row.last_refusal,
-        "last_refused_at": to_json(row.last_refused_at),
-    }
+    health = "unknown"
+    if row.last_heard_at is not None:
+        health = "silent" if now - row.last_heard_at > SILENCE_MAX else "speaking"
+    figures = to_json(row)
+    assert isinstance(figures, dict), "a record is written as an object"
+    return {**figures, "health": health}

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from dashboard.queries import HaltRow, LimitUse, Money, RiskFigures
 from storage.breakers import HaltScope
 from storage.limits import Scope
+from storage.views import HaltRow, LimitUse, Money, RiskFigures
 from trading.rules import RiskRules
 from trading.types import MICRO, ZERO, Usd
 

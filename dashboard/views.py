@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from dashboard.links import TemporalUi
-from dashboard.queries import OrderRow, PositionRow, TokenLabel, TradeDetail, TradeRow, WhaleLabel
 from storage.port import Event
+from storage.views import OrderRow, PositionRow, TokenLabel, TradeDetail, TradeRow, WhaleLabel
 from trading.types import ONE, ZERO, OrderHash, Price, Shares, Usd
 
 
@@ -101,8 +101,8 @@ class TradeDetailView:
 def view_position(row: PositionRow, ui: TemporalUi) -> PositionView:
     """Add value, P&L and a link. P&L is (mark - entry) x size, for every token alike."""
     record = row.record
-    pnl, share = _unrealised(record.size, record.avg_entry_price, record.mark_price)
-    mark = record.mark_price
+    mark = record.mark_price if row.payout is None else row.payout
+    pnl, share = _unrealised(record.size, record.avg_entry_price, mark)
     return PositionView(
         position_id=record.position_id,
         state=record.state,

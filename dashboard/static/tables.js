@@ -124,6 +124,7 @@ function cameOf(t) {
     const filled = `${shares(t.filled_size)} @ ${price(t.avg_fill_price)}`;
     return [el("span", "", filled), sub(`${usd(t.filled_notional)}, sent after ${milliseconds(t.latency_ms)}`)];
   }
+  if (COPIED.has(t.state)) return [el("span", "", "sold by the position's exit")];
   if (t.reason) return [el("span", "", words(t.reason)), sub(lastNumbers(t.numbers))];
   return [el("span", "quiet", RUNNING.has(t.state) ? "under way" : "nothing filled")];
 }
@@ -161,10 +162,13 @@ function orderLine(o) {
 
 function feedLine(f) {
   const kind = { speaking: "good", silent: "bad" }[f.health] || "no";
-  const heard = f.last_seen_at ? age(f.last_seen_at, "", " ago") : "last word unknown";
-  const line = el("li", "", row(el("strong", "", f.feed), el("span", `tag ${kind}`, f.health)));
-  line.append(sub(heard, f.seen_last_hour == null ? "" : `, ${f.seen_last_hour} fills in the last hour`));
-  if (f.quarantined) line.append(el("span", "sub warn-text", `${f.quarantined} refused, last: ${f.last_refusal}`));
+  const heard = f.last_heard_at ? age(f.last_heard_at, "heard ", " ago") : "when it last spoke is not recorded";
+  const line = el("li", "", row(el("strong", "", f.feed), el("span", `tag ${kind}`, f.health)), sub(heard));
+  if (f.last_stored_at) {
+    const count = f.stored_last_hour == null ? "" : `, ${f.stored_last_hour} in the last hour`;
+    line.append(sub(age(f.last_stored_at, "last stored ", " ago"), count));
+  }
+  if (f.refused_last_day) line.append(el("span", "sub warn-text", `${f.refused_last_day} refused today, last: ${f.last_refusal}`));
   return line;
 }
 

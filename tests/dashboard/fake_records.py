@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from dashboard.play import Play
-from dashboard.queries import (
+from storage.port import Event, PositionRecord, StorageUnavailableError, StoredSignal
+from storage.views import (
     DecisionStep,
     EquityPoint,
     EventRow,
@@ -27,7 +28,6 @@ from dashboard.queries import (
     TradeRow,
     WhaleLabel,
 )
-from storage.port import Event, PositionRecord, StorageUnavailableError, StoredSignal
 from trading.types import (
     ConditionId,
     IntentId,
@@ -264,9 +264,14 @@ class FakeRecords:
     async def list_feeds(self, now: datetime) -> Sequence[FeedRow]:
         self._answer()
         return [
-            FeedRow("chain", NOW - timedelta(seconds=1), "81000123", 0, seen=12),
-            FeedRow("prices", None, None, 2, "price is NaN", NOW),
-            FeedRow("rtds", NOW - timedelta(seconds=31), None, 0, seen=4),
+            FeedRow("chain", NOW - timedelta(seconds=1), NOW, 12),
+            FeedRow(
+                "prices",
+                refused_last_day=2,
+                last_refusal="price is NaN",
+                last_refused_at=NOW,
+            ),
+            FeedRow("rtds", NOW - timedelta(seconds=31), stored_last_hour=4),
         ]
 
     async def list_equity(self, limit: int) -> Sequence[EquityPoint]:

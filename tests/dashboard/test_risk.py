@@ -3,8 +3,8 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from dashboard.queries import LimitUse, RiskFigures
 from dashboard.risk import LISTED_MAX, LimitView, RiskInputs, RiskView, Unit, view_risk
+from storage.views import LimitUse, RiskFigures
 from tests.dashboard.fake_records import NOW, WALLET, a_halt, a_money, a_risk, usd
 from trading.rules import RiskRules
 
