@@ -60,6 +60,8 @@ def raise_trailing(
 ) -> ExitLevels:
     """Follow the best bid: the high-water mark and the armed trailing stop only ever rise.
 
+    Because they never fall again, `bid` must be that of a read without fault (`read_exit`): one
+    phantom bid would leave a stop above the market, and the next true bid would trigger it.
     The stop arms at entry + 10 %, or at the last tick where that is beyond the grid, and keeps a
     distance of 5 % below the high-water mark, rounded down to the tick.
     """

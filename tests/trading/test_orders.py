@@ -251,6 +251,19 @@ def test_giving_up_after_the_quarantine_ends_an_unknown_order() -> None:
     assert after.is_done
 
 
+def test_an_order_never_sent_expires_by_our_word() -> None:
+    after = fold(progress(OrderState.PREPARED), Ruling(OrderState.EXPIRED, "too late"))
+    assert after.state is OrderState.EXPIRED
+    assert after.is_done
+
+
+@pytest.mark.parametrize("state", [OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE])
+def test_an_order_that_was_sent_expires_by_the_venues_word_only(state: OrderState) -> None:
+    before = progress(state)
+    assert fold(before, Ruling(OrderState.EXPIRED, "too late")) == before
+    assert fold(before, venue(OrderState.EXPIRED)).state is OrderState.EXPIRED
+
+
 def test_a_sending_that_nobody_finished_leaves_the_outcome_unknown() -> None:
     after = fold(progress(), Ruling(OrderState.UNKNOWN, "the worker died"))
     assert after.state is OrderState.UNKNOWN
