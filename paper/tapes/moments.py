@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 
 from paper.model import MICROS, Level
 from paper.tape import Snapshot
 from paper.tapes.source import mirror
 
 GAP_MS_MAX = 2_500
+LASTING_MS = 30_000  # how far behind a moment its asks are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Moment:
     gone: tuple[Level, ...]
     bid_after: int
     ask_after: int
+    ask_highest: int  # the best ask's highest price within the next 30 s
 
     @property
     def notional(self) -> int:
@@ -39,16 +41,32 @@ def find_moments(snapshots: Sequence[Snapshot]) -> Iterator[Moment]:
     Books more than `GAP_MS_MAX` apart are not compared: too much could have happened between
     them. Moments after which one side of the book is empty are left out.
     """
-    for before, after in pairwise(snapshots):
+    for number, (before, after) in enumerate(pairwise(snapshots), 1):
         if after.at - before.at > GAP_MS_MAX or not after.bids or not after.asks:
             continue
         bid, ask = after.bids[0].price, after.asks[0].price
+        highest, lowest = _reach(snapshots, number)
         gone = gone_asks(before.asks, after.asks)
         if gone:
-            yield Moment(after.at, after.condition_id, 0, gone, bid, ask)
+            yield Moment(after.at, after.condition_id, 0, gone, bid, ask, highest)
         gone = gone_asks(mirror(before.bids), mirror(after.bids))
         if gone:
-            yield Moment(after.at, after.condition_id, 1, gone, MICROS - ask, MICROS - bid)
+            at, market = after.at, after.condition_id
+            yield Moment(at, market, 1, gone, MICROS - ask, MICROS - bid, MICROS - lowest)
+
+
+def _reach(snapshots: Sequence[Snapshot], number: int) -> tuple[int, int]:
+    """Return the highest best ask and the lowest best bid of the 30 s from one book on.
+
+    An empty side counts as out of reach.
+    """
+    ends_at = snapshots[number].at + LASTING_MS
+    books = takewhile(lambda book: book.at <= ends_at, islice(snapshots, number, None))
+    edges = [
+        (book.asks[0].price if book.asks else MICROS, book.bids[0].price if book.bids else 0)
+        for book in books
+    ]
+    return max(ask for ask, _ in edges), min(bid for _, bid in edges)
 
 
 def gone_asks(before: Sequence[Level], after: Sequence[Level]) -> tuple[Level, ...]:

@@ -16,8 +16,9 @@ NOTIONAL_MIN = 1_000 * MICROS
 REST_MS = 25_000  # between two orders of one wallet in one market
 HOLD_MS = 45_000  # from a buy to the wallet's first sale
 ORDERS_MAX = 5  # buys of one wallet in one market
-KEPT_FEW = 0.15  # share of the moments that a copier would refuse
-KEPT_MOST = 0.75
+KEPT_FEW = 0.25  # share of the moments that a copier would refuse
+KEPT_MOST = 1.0
+SKILFUL_FIRST = 4  # weight of skilful wallets where a copier has a chance
 _CENT = 10_000
 _SLICE_SHARES_MIN = 5
 
@@ -73,10 +74,11 @@ def tell_story(
     for moment in moments:
         if moment.notional < NOTIONAL_MIN:
             continue
-        kept = KEPT_MOST if is_copyable(moment, endings[moment.condition_id]) else KEPT_FEW
+        copyable = is_copyable(moment, endings[moment.condition_id])
+        kept = KEPT_MOST if copyable else KEPT_FEW
         choices = [choice for character in cast for choice in _choices(story, moment, character)]
         if chance.random() < kept and choices:
-            weights = [_weight(story, moment, choice) for choice in choices]
+            weights = [_weight(story, moment, choice, copyable=copyable) for choice in choices]
             yield _told(story, moment, chance.choices(choices, weights)[0])
 
 
@@ -96,11 +98,11 @@ def choose_sides(
 
 
 def is_copyable(moment: Moment, ending: Ending) -> bool:
-    """Tell whether a copier has a chance: time left, price inside the band, little moved since."""
+    """Tell whether a copier has a chance: time left, inside the band, 30 s within 2 % of it."""
     is_early = ending.ends_at - moment.at > 240_000
     is_inside = 60_000 <= moment.price <= 940_000
     is_tight = moment.ask_after - moment.bid_after <= 30_000
-    return is_early and is_inside and is_tight and moment.ask_after * 100 <= moment.price * 102
+    return is_early and is_inside and is_tight and moment.ask_highest * 100 <= moment.price * 102
 
 
 def _choices(story: _Story, moment: Moment, character: Character) -> Iterator[_Choice]:
@@ -123,12 +125,13 @@ def _choices(story: _Story, moment: Moment, character: Character) -> Iterator[_C
             yield _Choice(character, other, Side.SELL, fills)
 
 
-def _weight(story: _Story, moment: Moment, choice: _Choice) -> float:
+def _weight(story: _Story, moment: Moment, choice: _Choice, *, copyable: bool) -> float:
     if choice.side is Side.SELL:
         return 4
+    first = SKILFUL_FIRST if copyable and choice.character.skill == "skilful" else 1
     if choice.is_maker:
-        return 3
-    return 1 / (1 + story.buys[choice.character.name, moment.condition_id])
+        return 3 * first
+    return first / (1 + story.buys[choice.character.name, moment.condition_id])
 
 
 def _up_to(levels: Sequence[Level], size: int) -> tuple[Level, ...]:

@@ -39,14 +39,14 @@ def test_asks_that_grew_or_came_are_not_counted() -> None:
 def test_a_moment_of_the_first_outcome_is_found() -> None:
     after = book(1_000, BIDS, levels((52, 200), (53, 300)))
     assert list(find_moments([book(0, BIDS, ASKS), after])) == [
-        Moment(1_000, "0xaa", 0, levels((51, 100)), bid_after=490_000, ask_after=520_000)
+        Moment(1_000, "0xaa", 0, levels((51, 100)), 490_000, 520_000, ask_highest=520_000)
     ]
 
 
 def test_bids_that_are_gone_are_asks_of_the_second_outcome() -> None:
     after = book(1_000, levels((48, 40)), ASKS)
     assert list(find_moments([book(0, BIDS, ASKS), after])) == [
-        Moment(1_000, "0xaa", 1, levels((51, 100), (52, 60)), bid_after=490_000, ask_after=520_000)
+        Moment(1_000, "0xaa", 1, levels((51, 100), (52, 60)), 490_000, 520_000, ask_highest=520_000)
     ]
 
 
@@ -67,6 +67,6 @@ def test_a_book_with_an_empty_side_after_it_is_no_moment() -> None:
 
 
 def test_notional_and_price_are_those_of_what_is_gone() -> None:
-    moment = Moment(1, "0xaa", 0, levels((50, 100), (53, 200)), 0, 0)
+    moment = Moment(1, "0xaa", 0, levels((50, 100), (53, 200)), 0, 0, 0)
     assert moment.notional == 156 * MICROS == notional_of(moment.gone)
     assert moment.price == 520_000

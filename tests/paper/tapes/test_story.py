@@ -33,7 +33,7 @@ def shares(cents: int, count: int) -> Level:
 
 
 def moment(at: int = 100_000, outcome_index: int = 0, *gone: Level) -> Moment:
-    return Moment(at, ID, outcome_index, gone or (shares(50, 3_000),), 490_000, 500_000)
+    return Moment(at, ID, outcome_index, gone or (shares(50, 3_000),), 490_000, 500_000, 500_000)
 
 
 def story(
@@ -151,9 +151,20 @@ def test_a_wallet_is_right_in_its_share_of_the_markets(share: float) -> None:
         (moment(), True),
         (moment(at=660_000), False),
         (replace(moment(), bid_after=460_000), False),
-        (replace(moment(), ask_after=511_000), False),
-        (replace(moment(100_000, 0, shares(5, 90_000)), ask_after=50_000, bid_after=40_000), False),
-        (replace(moment(100_000, 0, shares(95, 9_000)), ask_after=950_000), False),
+        (replace(moment(), ask_highest=511_000), False),
+        (
+            replace(
+                moment(100_000, 0, shares(5, 90_000)),
+                ask_after=50_000,
+                bid_after=40_000,
+                ask_highest=50_000,
+            ),
+            False,
+        ),
+        (
+            replace(moment(100_000, 0, shares(95, 9_000)), ask_after=950_000, ask_highest=950_000),
+            False,
+        ),
     ],
     ids=["good", "late", "wide", "moved", "cheap", "dear"],
 )
