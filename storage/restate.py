@@ -18,6 +18,22 @@ from trading.types import ZERO, PositionId, PositionState, Usd
 
 CHANNEL = "positions"
 DUST = ExitRules().dust
+_BOOK = text(
+    """
+    INSERT INTO ledger (wallet, kind, ref, order_id, position_id, cash, timestamp)
+    SELECT o.user_address, entry.kind, f.trade_id || '/' || f.order_id, f.order_id, f.position_id,
+           entry.cash, f.settled_at
+    FROM fills AS f
+    JOIN orders AS o ON o.order_id = f.order_id
+    CROSS JOIN LATERAL (VALUES
+        ('FILL', CASE f.side WHEN 'BUY' THEN -f.cost ELSE f.cost END),
+        ('FEE', -f.fee)
+    ) AS entry (kind, cash)
+    WHERE f.position_id = :position_id AND f.settlement = 'CONFIRMED'
+    AND (entry.kind = 'FILL' OR entry.cash <> 0)
+    ON CONFLICT (wallet, kind, ref) DO NOTHING
+    """
+)
 _SELL_OFFERS = text(
     """
     UPDATE offers SET sold = sums.sold
@@ -42,10 +58,12 @@ async def restate(
 ) -> PositionRecord:
     """Compute a locked position again from all its fills; `state` None lets the figures say it.
 
-    The wallet's limit row must be held. Exposure moves the limits by its difference; a position
-    that is over holds none, whatever dust is left. A repeat changes nothing and rings nobody.
+    The wallet's limit row must be held. Every confirmed fill goes into the ledger, once. Exposure
+    moves the limits by its difference; a position that is over holds none, whatever dust is left.
+    A repeat changes nothing and rings nobody.
     """
     before = read_position(position)
+    await connection.execute(_BOOK, {"position_id": before.position_id})
     figures = compute_figures(await load_booked(connection, before.position_id))
     if state is None:
         is_waiting = await has_open_orders(connection, before.position_id)

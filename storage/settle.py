@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select, text, update
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import OVER, fills, offers, orders, positions, reservations
@@ -18,23 +18,6 @@ from storage.restate import restate
 from storage.rows import read_position
 from trading.orders import Intent
 from trading.types import OrderHash, PositionState
-
-_BOOK = text(
-    """
-    INSERT INTO ledger (wallet, kind, ref, order_id, position_id, cash, timestamp)
-    SELECT o.user_address, entry.kind, f.trade_id || '/' || f.order_id, f.order_id, f.position_id,
-           entry.cash, f.settled_at
-    FROM fills AS f
-    JOIN orders AS o ON o.order_id = f.order_id
-    CROSS JOIN LATERAL (VALUES
-        ('FILL', CASE f.side WHEN 'BUY' THEN -f.cost ELSE f.cost END),
-        ('FEE', -f.fee)
-    ) AS entry (kind, cash)
-    WHERE f.order_id = :order_id AND f.settlement = 'CONFIRMED'
-    AND (entry.kind = 'FILL' OR entry.cash <> 0)
-    ON CONFLICT (wallet, kind, ref) DO NOTHING
-    """
-)
 
 _TRIPLE = ("user_address", "source_whale", "token_id")
 
@@ -53,7 +36,6 @@ async def apply_order(db: Database, order_hash: OrderHash, now: datetime) -> Pos
         position = await lock_position(connection, intent.position_id)
         order = await lock_order(connection, order_hash)
         home = await _assign_fills(connection, position, order_hash)
-        await connection.execute(_BOOK, {"order_id": order_hash})
         if (await load_trades(connection, order)).is_done:
             await _release(connection, intent, now)
         await _mark_applied(connection, order)

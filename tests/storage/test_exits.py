@@ -57,6 +57,8 @@ async def test_nothing_is_left_that_is_not_held(funded: PostgresStore) -> None:
     assert await funded.begin_exit(intent.position_id, STOP, NOW) == 0
     with pytest.raises(StorageError, match="found none"):
         await funded.begin_exit(PositionId("nobody's"), STOP, NOW)
+    with pytest.raises(StorageError, match="found none"):
+        await funded.end_exit(PositionId("nobody's"), NOW)
 
 
 async def test_exits_never_offer_more_than_is_held_and_not_offered(funded: PostgresStore) -> None:

@@ -41,6 +41,7 @@ async def test_a_store_without_a_wallet_sees_every_wallets_positions(
     for wallet, expected in ((None, [position]), (Wallet("0x" + "00" * 20), [])):
         other = PostgresStore(database_url, RiskRules(), wallet)
         assert await other.list_open() == expected
+        assert await other.list_dust() == []
         assert (await other.find_open(WHALE, YES) is not None) is bool(expected)
         await other.close()
 

@@ -15,7 +15,7 @@ from trading.types import ExitReason, OrderState, Settlement, Wallet
 
 CAPPED = replace(CAPS, wallet=usd(400), whale=usd(250), market=usd(350), position=usd(150))
 WHALES = [Wallet(f"0x{n:040x}") for n in (1, 2, 3)]
-STEPS = 60
+STEPS = 40
 
 
 class Simulation:
@@ -124,10 +124,20 @@ async def check_books(store: PostgresStore) -> None:
     assert used["position"] <= CAPPED.position
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_the_books_add_up_after_every_step(funded: PostgresStore, seed: int) -> None:
+    await simulate(funded, seed, STEPS)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("seed", range(100, 120))
+async def test_the_books_add_up_after_many_steps(funded: PostgresStore, seed: int) -> None:
+    await simulate(funded, seed, STEPS * 5)
+
+
+async def simulate(funded: PostgresStore, seed: int, steps: int) -> None:
     simulation = Simulation(funded, seed)
-    for _ in range(STEPS):
+    for _ in range(steps):
         await simulation.step()
         await check_books(funded)
     await simulation.settle()
