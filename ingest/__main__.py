@@ -66,7 +66,7 @@ async def run_ingest(settings: Settings) -> None:
         gateway = PolymarketGateway(access, account, NoSigner(account.user.address))
         follower = Follower(
             [ChainFeed(access), RtdsFeed(access)],
-            Recorder(store, store, utc_now),
+            Recorder(store, store, health, utc_now),
             health,
             settings.rules.aggregation,
             utc_now,

@@ -7,12 +7,14 @@ import structlog
 
 from exchange.port import AccountEvent, OrderGateway, Quarantined, StreamReset
 from ingest.health import FeedHealth
+from ingest.listen import listen
+from ingest.stored import until_stored
 from storage.port import FactStore, OrderStore
 from trading.orders import VenueOrder, VenueTrade
 
-log = structlog.get_logger()
-
 FEED = "account"
+
+log = structlog.get_logger()
 
 
 class AccountListener:
@@ -34,28 +36,34 @@ class AccountListener:
 
     async def run(self) -> None:
         """Listen until cancelled; the stream reconnects by itself."""
-        async for event in self._gateway.stream_account():
-            self._health.heard(FEED)
-            await self._take(event)
+        await listen(FEED, self._gateway.stream_account, self._take, self._health)
 
     async def _take(self, event: AccountEvent) -> None:
         match event:
             case VenueOrder() | VenueTrade():
-                await self._fold(event)
+                await self._take_evidence(event)
             case StreamReset():
-                await self._catch_up()
+                log.info("account_connected")  # who waits for an order asks for what was missed
             case Quarantined():
                 self._health.refused(FEED)
-                await self._facts.quarantine(event.feed, event.why, event.payload, self._clock())
+                await until_stored(
+                    lambda: self._facts.quarantine(
+                        event.feed, event.why, event.payload, self._clock()
+                    ),
+                    self._health,
+                    "quarantine",
+                )
 
-    async def _fold(self, evidence: VenueOrder | VenueTrade) -> None:
+    async def _take_evidence(self, evidence: VenueOrder | VenueTrade) -> None:
         order_hash = evidence.order_hash
-        if not await self._orders.is_ours(order_hash):
+        is_ours = await until_stored(
+            lambda: self._orders.is_ours(order_hash), self._health, "evidence"
+        )
+        if is_ours is False:
             log.warning("foreign_order_seen", order_hash=order_hash)
-            return
-        await self._orders.fold(order_hash, [evidence], self._clock())
-
-    async def _catch_up(self) -> None:
-        """Wake everybody who waits for an order: what was missed is asked for over REST."""
-        for order_hash in await self._orders.list_unresolved(limit=1000):
-            await self._orders.fold(order_hash, [], self._clock())
+        elif is_ours:
+            await until_stored(
+                lambda: self._orders.fold(order_hash, [evidence], self._clock()),
+                self._health,
+                "evidence",
+            )

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from exchange.port import FillEvent, Quarantined, StreamReset, WhaleFeed
 from ingest.health import FeedHealth
+from ingest.listen import listen
 from ingest.record import Recorder
 from ingest.wanted import Wanted
 from trading.aggregate import Aggregation, Aggregator
@@ -21,7 +23,12 @@ log = structlog.get_logger()
 
 
 class Follower:
-    """Takes fills from every feed in one task, so that merging needs no lock."""
+    """Takes fills from every feed in one task, so that merging needs no lock.
+
+    Its end at any instant loses nothing: a fill is stored before it is counted, a signal is
+    committed together with the marks on its fills, and what is stored without a mark is counted
+    at the next start.
+    """
 
     def __init__(
         self,
@@ -34,21 +41,43 @@ class Follower:
         self._feeds = feeds
         self._recorder = recorder
         self._health = health
+        self._rules = rules
         self._aggregator = Aggregator(rules)
         self._clock = clock
         self._events: asyncio.Queue[tuple[str, FillEvent]] = asyncio.Queue(QUEUE_MAX)
 
     async def run(self, wallets: Wanted[Wallet]) -> None:
         """Follow until cancelled; a full queue makes the feeds wait, and nothing is dropped."""
+        await self._resume()
         async with asyncio.TaskGroup() as group:
             for feed in self._feeds:
                 group.create_task(self._listen(feed, wallets))
             group.create_task(self._merge())
 
+    async def _resume(self) -> None:
+        """Go on where an earlier process ended: know what it signalled, count what it did not."""
+        now = self._clock()
+        kept = await self._recorder.recall(
+            now - self._rules.remembered_for, self._rules.tallies_max
+        )
+        for each in kept:
+            if each.signal_id is not None or each.skipped:
+                stored = replace(each.fill, removed=False)
+                self._aggregator.remember(stored, now, each.signal_id)
+        taken_back = [each.fill for each in kept if each.fill.removed]
+        for fill in taken_back:
+            self._aggregator.feed(fill, now)  # what it says of signals was told at its time
+        waiting = [e.fill for e in kept if e.signal_id is None and not e.skipped]
+        for fill in waiting:
+            if not fill.removed:
+                await self._commit(self._aggregator.feed(fill, now))
+        log.info("following_resumed", fills=len(kept), waiting=len(waiting))
+
     async def _listen(self, feed: WhaleFeed, wallets: Wanted[Wallet]) -> None:
-        async for event in feed.stream_fills(wallets):
-            self._health.heard(feed.name)
+        async def take(event: FillEvent) -> None:
             await self._events.put((feed.name, event))
+
+        await listen(feed.name, lambda: feed.stream_fills(wallets), take, self._health)
 
     async def _merge(self) -> None:
         """Feed the aggregator what comes, and close its windows when they are due."""
@@ -64,19 +93,28 @@ class Follower:
     async def _take(self, feed: str, event: FillEvent) -> None:
         match event:
             case WhaleFill():
-                await self._recorder.record_fill(event)
-                await self._commit(self._aggregator.feed(event, self._clock()))
+                await self._count(event)
             case Quarantined():
-                self._health.refused(feed)
                 await self._recorder.quarantine(event)
             case StreamReset():
                 log.info("feed_connected", feed=feed)
 
+    async def _count(self, fill: WhaleFill) -> None:
+        """Store a fill, then count it.
+
+        Windows that are due close first: a signal marks all that is stored of its transactions,
+        and this fill, which is not counted yet, must not be among it.
+        """
+        now = self._clock()
+        await self._commit(self._aggregator.due(now))
+        if await self._recorder.record_fill(fill):
+            await self._commit(self._aggregator.feed(fill, now))
+
     async def _commit(self, found: Aggregation) -> None:
         for signal in found.signals:
-            await self._recorder.record_signal(signal.signal)
+            await self._recorder.record_signal(signal)
         for dropped in found.dropped:
-            await self._recorder.skip(dropped.fills, dropped.reason)
+            await self._recorder.skip(dropped)
         for taken in found.taken_back:
             await self._recorder.tell_taken_back(taken)
 

@@ -1,4 +1,4 @@
-"""How the feeds are: when each last spoke, how much it said, what was refused."""
+"""How the feeds are: when each last spoke, how much it said, what was refused, what failed."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,6 +20,12 @@ class FeedHealth:
         self._refusals = Counter(
             "whalecopy_feed_quarantined", "Payloads refused.", ["feed"], registry=registry
         )
+        self._failures = Counter(
+            "whalecopy_ingest_failures",
+            "Streams that failed, and writes and signals that did not get through.",
+            ["what"],
+            registry=registry,
+        )
         self._last = Gauge(
             "whalecopy_feed_last_message_timestamp_seconds",
             "When a feed last spoke.",
@@ -37,6 +43,10 @@ class FeedHealth:
     def refused(self, feed: str) -> None:
         """Note that a payload went to quarantine."""
         self._refusals.labels(feed).inc()
+
+    def failed(self, what: str) -> None:
+        """Note that a stream ended, or that a write or a signal did not get through."""
+        self._failures.labels(what).inc()
 
     def silent(self) -> dict[str, timedelta]:
         """Return the feeds that have been silent for more than 30 s, and for how long."""

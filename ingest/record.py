@@ -1,20 +1,19 @@
 """Commit what was seen before anything else happens; while the database is away, wait."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 import structlog
 
 from exchange.port import Quarantined
-from storage.port import Event, FactStore, SignalStore, StorageUnavailableError
-from trading.aggregate import TakenBack
-from trading.types import Reason, WhaleFill, WhaleSignal
+from ingest.health import FeedHealth
+from ingest.stored import until_stored
+from storage.port import Event, FactStore, FillStore, KeptFill
+from trading.aggregate import DroppedFills, FoundSignal, TakenBack
+from trading.types import WhaleFill
 
-PAUSE_S = 0.2
-
-T = TypeVar("T")
+NUMBERED_MAX = 50_000
 
 log = structlog.get_logger()
 
@@ -23,20 +22,53 @@ class Recorder:
     """Writes fills and signals; repeats each write until it is committed."""
 
     def __init__(
-        self, signals: SignalStore, facts: FactStore, clock: Callable[[], datetime]
+        self,
+        fills: FillStore,
+        facts: FactStore,
+        health: FeedHealth,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._signals = signals
+        self._fills = fills
         self._facts = facts
+        self._health = health
         self._clock = clock
+        self._told: OrderedDict[tuple[object, ...], int] = OrderedDict()
 
-    async def record_fill(self, fill: WhaleFill) -> None:
-        """Store one whale fill as one source reported it."""
-        await self._until_committed(lambda: self._signals.record_fill(fill))
+    async def recall(self, since: datetime, limit: int) -> Sequence[KeptFill]:
+        """Return what is stored of the last fills, in the order in which it was stored."""
+        kept = await until_stored(
+            lambda: self._fills.list_recent_fills(since, limit), self._health, "recall"
+        )
+        assert kept is not None, "expected the stored fills to be readable"
+        return kept
 
-    async def record_signal(self, signal: WhaleSignal) -> None:
-        """Commit a signal and ring for the dispatchers."""
-        is_new = await self._until_committed(
-            lambda: self._signals.record_signal(signal, self._clock())
+    async def record_fill(self, fill: WhaleFill) -> bool:
+        """Store one whale fill as one source reported it; return whether it is to be counted.
+
+        A report without a log index that an earlier process stored is a repetition and counts no
+        more. Where the index is known, whoever counts can tell by itself.
+        """
+        ordinal, tries = self._number(fill), 0
+
+        async def write() -> bool:
+            nonlocal tries
+            tries += 1
+            return await self._fills.record_fill(fill, ordinal)
+
+        is_new = await until_stored(write, self._health, "fill")
+        if is_new is None:
+            await self.quarantine(Quarantined(fill.source.value, "not storable", repr(fill)))
+            return False
+        # An earlier try may have been committed although its answer was lost.
+        return is_new or fill.log_index is not None or tries > 1
+
+    async def record_signal(self, found: FoundSignal) -> None:
+        """Commit a signal with the mark on its fills, and ring for the dispatchers."""
+        signal = found.signal
+        is_new = await until_stored(
+            lambda: self._fills.record_signal(signal, self._clock(), found.fills),
+            self._health,
+            "signal",
         )
         if is_new:
             log.info(
@@ -49,16 +81,21 @@ class Recorder:
                 source=signal.source.value,
             )
 
-    async def skip(self, fills: Sequence[WhaleFill], reason: Reason) -> None:
+    async def skip(self, dropped: DroppedFills) -> None:
         """Mark fills that will not be followed, with the reason."""
-        await self._until_committed(lambda: self._signals.skip_fills(fills, reason))
+        await until_stored(
+            lambda: self._fills.skip_fills(dropped.fills, dropped.reason), self._health, "skip"
+        )
 
     async def quarantine(self, refused: Quarantined) -> None:
         """Keep a payload that could not be read."""
-        await self._until_committed(
+        self._health.refused(refused.feed)
+        await until_stored(
             lambda: self._facts.quarantine(
                 refused.feed, refused.why, refused.payload, self._clock()
-            )
+            ),
+            self._health,
+            "quarantine",
         )
 
     async def tell_taken_back(self, taken: TakenBack) -> None:
@@ -71,12 +108,23 @@ class Recorder:
             ids={"transaction_hash": taken.fill.transaction_hash},
             metadata={"signal_ids": ",".join(taken.signal_ids)},
         )
-        await self._until_committed(lambda: self._facts.record_event(event))
+        await until_stored(lambda: self._facts.record_event(event), self._health, "event")
 
-    async def _until_committed(self, write: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await write()
-            except StorageUnavailableError as error:
-                log.warning("write_repeated", error=str(error))
-                await asyncio.sleep(PAUSE_S)
+    def _number(self, fill: WhaleFill) -> int:
+        """Count identical fills of a source without log indexes; the oldest are forgotten."""
+        if fill.log_index is not None:
+            return 0
+        key = (
+            fill.source,
+            fill.transaction_hash,
+            fill.wallet,
+            fill.token_id,
+            fill.side,
+            fill.size,
+            fill.price,
+        )
+        number = self._told.pop(key, 0)
+        self._told[key] = number + 1
+        if len(self._told) > NUMBERED_MAX:
+            self._told.popitem(last=False)
+        return number
