@@ -7,6 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
+
+from dashboard.__main__ import main
+from settings import load_settings
 
 PATIENCE_S = 30.0
 STARTED = re.compile(rb'"url": "(http://127\.0\.0\.1:\d+)"')
@@ -65,27 +69,37 @@ async def test_it_serves_until_it_is_told_to_stop(database_url: str) -> None:
         assert await process.wait() == 0
 
 
-async def test_it_starts_without_a_database_and_says_it_is_not_ready() -> None:
-    nowhere = "postgresql://nobody@127.0.0.1:1/none"
-    async with a_process(DATABASE_URL=nowhere) as process:
-        url = await url_of(process)
-        async with aiohttp.ClientSession() as session:
-            async with session.get(url + "/healthz") as alive:
-                assert alive.status == 200
-            async with session.get(url + "/readyz") as ready:
-                assert ready.status == 503
-        process.send_signal(signal.SIGINT)
-        assert await process.wait() == 0
-
-
-async def test_wrong_settings_are_named() -> None:
-    assert "expected DATABASE_URL" in await fails_with()
-    said = await fails_with(DATABASE_URL="postgresql://u@h/d", TRADING_MODE="pretend")
-    assert "pretend" in said or "trading_mode" in said.lower()
-    said = await fails_with(
-        DATABASE_URL="postgresql://u@h/d", WHALECOPY_TEMPORAL_UI_URL="javascript:alert(1)"
-    )
-    assert "expected the Temporal UI" in said
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "expected DATABASE_URL, received none"),
+        ({"DATABASE_URL": "postgresql://u@h/d", "TRADING_MODE": "pretend"}, "TRADING_MODE"),
+        ({"DATABASE_URL": "postgresql://u@h/d", "TRADING_MODE": "live"}, "LIVE_TRADING=yes"),
+        (
+            {
+                "DATABASE_URL": "postgresql://u@h/d",
+                "WHALECOPY_TEMPORAL_UI_URL": "javascript:alert(1)",
+            },
+            "expected the Temporal UI",
+        ),
+    ],
+)
+def test_wrong_settings_are_named(
+    settings: dict[str, str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("DATABASE_URL", "TRADING_MODE", "LIVE_TRADING", "WHALECOPY_TEMPORAL_UI_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in settings.items():
+        monkeypatch.setenv(name, text)
+    load_settings.cache_clear()
+    try:
+        assert main() == 1
+    finally:
+        load_settings.cache_clear()
+    assert said in capsys.readouterr().err
 
 
 async def test_a_taken_port_is_named() -> None:
