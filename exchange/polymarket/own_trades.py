@@ -41,15 +41,15 @@ def _is_ours(row: MakerOrderRow, owner: Owner) -> bool:
 
 
 def _as_taker(trade: TradeRow, fees: FeeSchedule) -> VenueTrade:
-    levels = _counterparties(trade)
+    levels = _levels(trade)
     return VenueTrade(
         trade_id=trade.id,
         order_hash=trade.taker_order_id,
         token_id=trade.asset_id,
         side=trade.side,
         size=Shares(trade.size),
-        cost=Usd(sum((size * price for size, price in levels), ZERO)),
-        fee=Usd(sum((taker_fee(Shares(s), Price(p), fees) for s, p in levels), ZERO)),
+        cost=Usd(sum((size * price for price, size in levels.items()), ZERO)),
+        fee=Usd(sum((taker_fee(Shares(s), p, fees) for p, s in levels.items()), ZERO)),
         settlement=settlement_of(trade.status),
         matched_at=trade.matched_at,
         transaction_hash=trade.transaction_hash.lower(),
@@ -57,17 +57,23 @@ def _as_taker(trade: TradeRow, fees: FeeSchedule) -> VenueTrade:
     )
 
 
-def _counterparties(trade: TradeRow) -> list[tuple[Decimal, Decimal]]:
-    """Return (size, price) per counterparty in our token's terms; what is unlisted at our price."""
-    levels = [(row.matched_amount, _price_for_taker(trade, row)) for row in trade.maker_orders]
-    rest = trade.size - sum((size for size, _ in levels), ZERO)
+def _levels(trade: TradeRow) -> dict[Price, Decimal]:
+    """Return the size met at each price in our token's terms; what is unlisted at the trade's."""
+    sizes: dict[Price, Decimal] = {}
+    for row in trade.maker_orders:
+        price = _price_for_taker(trade, row)
+        sizes[price] = sizes.get(price, ZERO) + row.matched_amount
+    rest = trade.size - sum(sizes.values(), ZERO)
     if rest < -SIZE_TOLERANCE:
         raise WireError(f"expected {trade.size} shares at most from the makers of {trade.id}")
-    return [*levels, (rest, trade.price)] if rest > 0 else levels
+    if rest > 0:
+        price = Price(trade.price)
+        sizes[price] = sizes.get(price, ZERO) + rest
+    return sizes
 
 
-def _price_for_taker(trade: TradeRow, row: MakerOrderRow) -> Decimal:
-    return row.price if row.asset_id == trade.asset_id else ONE - row.price
+def _price_for_taker(trade: TradeRow, row: MakerOrderRow) -> Price:
+    return Price(row.price if row.asset_id == trade.asset_id else ONE - row.price)
 
 
 def _as_maker(trade: TradeRow, row: MakerOrderRow) -> VenueTrade:

@@ -100,8 +100,14 @@ class Rest:
             raise UnavailableError(text) from error
 
     async def fetch(self, path: str, *query: tuple[str, str]) -> object | None:
-        """Return the JSON of a GET, None for 404; raise the port's errors for other answers."""
-        return read_answer(await self.send(HttpRequest("GET", path, query)), path)
+        """Return the JSON of a GET, None for 404; raise UnavailableError for other answers.
+
+        A refusal of what is public says nothing about us: the feed goes on and asks again.
+        """
+        try:
+            return read_answer(await self.send(HttpRequest("GET", path, query)), path)
+        except PermanentError as error:
+            raise UnavailableError(str(error)) from error
 
 
 class PrivateRest(Rest):
@@ -120,6 +126,10 @@ class PrivateRest(Rest):
             request.method, request.path, request.query, request.body, headers, request.timeout_s
         )
         return await super().send(signed)
+
+    async def fetch(self, path: str, *query: tuple[str, str]) -> object | None:
+        """Return the JSON of a GET, None for 404; raise PermanentError for wrong keys."""
+        return read_answer(await self.send(HttpRequest("GET", path, query)), path)
 
     async def fetch_pages(self, path: str, *query: tuple[str, str]) -> list[object]:
         """Return the rows of every page of a listing, at most 200 pages."""

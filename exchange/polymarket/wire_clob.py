@@ -162,7 +162,8 @@ class _BalanceRow(WireModel):
 
 
 class _HistoryPoint(WireModel):
-    p: WirePrice
+    t: Number
+    p: Number
 
 
 class _HistoryRow(WireModel):
@@ -219,8 +220,8 @@ def levels_of(rows: tuple[LevelRow, ...]) -> tuple[Level, ...]:
 
 
 def read_prices(payload: object) -> tuple[Price, ...]:
-    """Return the prices of a history, in its own order; points outside (0, 1) are left out."""
-    points = parse(_HistoryRow, payload).history
+    """Return the prices of a history, oldest first; points outside (0, 1) are left out."""
+    points = sorted(parse(_HistoryRow, payload).history, key=lambda point: point.t)
     return tuple(Price(point.p) for point in points if 0 < point.p < 1)
 
 

@@ -258,6 +258,7 @@ async def test_books_are_streamed_as_rest_tells_them(slow: VenueAccess) -> None:
     assert len(streamed.bids) == len(rest.bids)
     assert abs((await data.fetch_clock() - now()).total_seconds()) < 5
     assert await data.fetch_market(TokenId("123456")) is None
+    assert all(0 < price < 1 for price in await data.fetch_price_history(tokens[0]))
 
 
 def books(seen: list[object]) -> dict[TokenId, BookChange]:

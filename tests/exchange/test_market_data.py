@@ -75,6 +75,17 @@ async def test_an_unknown_token_has_no_market() -> None:
         assert await PolymarketMarketData(access).fetch_market(YES) is None
 
 
+async def test_past_prices_come_oldest_first_without_those_of_a_settled_market() -> None:
+    points = [{"t": 120, "p": 0.55}, {"t": 60, "p": "0.5"}, {"t": 180, "p": 1}]
+    fake = FakeHttp({"/prices-history": {"history": points}})
+    async with serving(fake) as access:
+        prices = await PolymarketMarketData(access).fetch_price_history(YES)
+    assert list(prices) == [Decimal("0.5"), Decimal("0.55")]
+    assert fake.asked[0].query == {"market": YES, "interval": "1h", "fidelity": "1"}
+    async with serving(FakeHttp()) as access:
+        assert await PolymarketMarketData(access).fetch_price_history(YES) == ()
+
+
 async def test_the_venue_tells_the_time() -> None:
     async with serving(FakeHttp({"/time": "1795348800"})) as access:
         assert await PolymarketMarketData(access).fetch_clock() == AT.replace(microsecond=0)

@@ -49,6 +49,17 @@ def test_a_taker_pays_each_maker_its_price_and_a_fee_on_each() -> None:
     assert (part.settlement, part.transaction_hash) == (Settlement.CONFIRMED, TX)
 
 
+def test_makers_at_one_price_share_one_fee() -> None:
+    fees = FeeSchedule(Decimal("0.05"), 1)
+    makers = [
+        maker_row(matched_amount="0.05", price="0.43"),
+        maker_row(order_id=THIRD_HASH, matched_amount="0.05", price="0.43"),
+    ]
+    row = trade_row(maker_orders=makers, size="0.1", price="0.43")
+    (part,) = own_parts(parse(TradeRow, row), OWNER, fees)
+    assert part.fee == taker_fee(Shares(Decimal("0.1")), Price(Decimal("0.43")), fees)
+
+
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
 def test_a_maker_of_the_other_outcome_counts_at_the_complement(side: str) -> None:
     makers = [maker_row(asset_id=NO, price="0.47", side=side)]

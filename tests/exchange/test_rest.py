@@ -35,6 +35,12 @@ async def test_nothing_found_is_none() -> None:
         assert await Rest(access, access.endpoints.clob).fetch("/book") is None
 
 
+async def test_a_public_refusal_is_asked_again() -> None:
+    async with serving(FakeHttp({"/x": {"error": "Invalid token id"}}, {"/x": 400})) as access:
+        with pytest.raises(UnavailableError, match="Invalid token id"):
+            await Rest(access, access.endpoints.clob).fetch("/x")
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -53,7 +59,7 @@ async def test_other_answers_say_whether_to_ask_again(status: int, error: type[E
     fake = FakeHttp({"/x": {"error": "the venue's words"}}, {"/x": status})
     async with serving(fake) as access:
         with pytest.raises(error, match=f"HTTP {status} the venue's words"):
-            await Rest(access, access.endpoints.clob).fetch("/x")
+            await PrivateRest(access, USER).fetch("/x")
 
 
 @pytest.mark.parametrize("answer", [HANG, RESET])

@@ -16,7 +16,7 @@ from exchange.polymarket.endpoints import (
     exchange_of,
 )
 from exchange.polymarket.rest import write_body
-from exchange.polymarket.signing import LocalSigner, OrderFormV2, PostTerms, salt_of
+from exchange.polymarket.signing import LocalSigner, NoSigner, OrderFormV2, PostTerms, salt_of
 from exchange.polymarket.wallets import derive_deposit_wallet
 from tests.exchange.samples import KEY, account, clock, draft, market
 from tests.paper.posted_orders import Asked, body_v2, signature_by_sdk
@@ -121,6 +121,13 @@ def test_a_signer_shows_its_address_and_nothing_of_its_key() -> None:
     assert repr(SIGNER) == f"LocalSigner({SIGNER.address})"
     assert secret not in repr(SIGNER)
     assert SIGNER.address == SIGNER.address.lower()
+
+
+async def test_a_process_without_the_key_signs_nothing() -> None:
+    order = unsigned(SignatureType.EOA, Protocol.CLOB_V2, neg_risk=False)
+    assert NoSigner(SIGNER.address).address == SIGNER.address
+    with pytest.raises(PermissionError, match="holds no key"):
+        await NoSigner(SIGNER.address).sign_order(order)
 
 
 @pytest.mark.parametrize("key", ["", "0x12", "my secret words", "0x" + "00" * 32])
