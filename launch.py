@@ -28,7 +28,7 @@ from workflows.names import SEARCH_ATTRIBUTES
 ROOT = Path(__file__).resolve().parent
 PAPER_PORT = 8900
 PUBLIC_FEEDS_TIMEOUT_S = 10.0
-REST_TIMEOUT_S = 180.0
+READY_TIMEOUT_S = 90.0  # a busy machine imports slowly
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
@@ -65,7 +65,7 @@ class Running:
 async def up(options: UpOptions, settings: Settings) -> int:
     """Run until the tape is done (or for ever); return 0 only if the books balance."""
     narrator = Narrator(sys.stderr if options.as_json else sys.stdout)
-    async with _running(options, settings, narrator) as running:
+    async with running_stack(options, settings, narrator) as running:
         wallet = load_account(settings).funder
         store = PostgresStore(running.addresses.database_url, settings.rules.risk, wallet)
         try:
@@ -86,7 +86,7 @@ async def up(options: UpOptions, settings: Settings) -> int:
 async def _watch(
     options: UpOptions, running: Running, subject: ReportSubject, narrator: Narrator
 ) -> int:
-    await _start_play(running)
+    await start_play(running)
     progress = Progress(subject.store, running.venue_url, narrator)
     failed = asyncio.create_task(running.stack.wait_failed())
     followed = asyncio.create_task(progress.follow(until_done=options.until_done))
@@ -111,9 +111,10 @@ def _show(report: Report, narrator: Narrator, *, as_json: bool) -> int:
 
 
 @asynccontextmanager
-async def _running(
+async def running_stack(
     options: UpOptions, settings: Settings, narrator: Narrator
 ) -> AsyncIterator[Running]:
+    """Bring everything up, and down again at the end; a tape is held until `start_play`."""
     home = settings.home.absolute()
     mode = await _playable_mode(options, settings, narrator)
     stack = Stack(
@@ -194,7 +195,8 @@ async def _start_processes(
 def _environment(
     addresses: Addresses, options: UpOptions, settings: Settings, mode: TradingMode
 ) -> dict[str, str]:
-    profile = Profile.REPLAY if mode is TradingMode.REPLAY else settings.profile
+    is_demo = mode is TradingMode.REPLAY and settings.profile is Profile.DEFAULT
+    profile = Profile.REPLAY if is_demo else settings.profile
     ours = {
         "DATABASE_URL": addresses.database_url,
         "REDIS_URL": addresses.redis_url,
@@ -255,6 +257,7 @@ def _service(name: str, words: tuple[str, ...], env: Mapping[str, str]) -> Servi
         command=(sys.executable, *words),
         env={**env, "WHALECOPY_METRICS_PORT": str(port)},
         ready=lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
+        ready_timeout_s=READY_TIMEOUT_S,
         cwd=ROOT,
     )
 
@@ -276,7 +279,7 @@ async def _prepare_account(env: Mapping[str, str]) -> None:
         raise LaunchError("the trading account could not be prepared; the reason is above")
 
 
-async def _start_play(running: Running) -> None:
+async def start_play(running: Running) -> None:
     """Let the held tape run, now that everybody listens."""
     if "127.0.0.1" not in running.venue_url:
         return

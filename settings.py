@@ -1,5 +1,6 @@
 """Every setting, read once from the environment; only composition roots import this."""
 
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -12,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
 from trading.profiles import DEFAULT, LOAD, replay
 from trading.rules import Rules
-from trading.types import OrderType, SignatureType
+from trading.types import OrderType, SignatureType, SizingMode, Usd
 
 
 class TradingMode(StrEnum):
@@ -62,6 +63,10 @@ class Settings(BaseSettings):
     funder: str = ""
     signature_type: SignatureType = SignatureType.POLY_1271
     entry_order_type: OrderType = OrderType.FAK
+    sizing_mode: SizingMode = SizingMode.KELLY
+    fixed_notional_usd: Decimal = Decimal(100)
+    percent: Decimal = Decimal("0.02")
+    proportional_share: Decimal = Decimal("0.05")
     whales: tuple[str, ...] = ()
 
     clob_url: str = PRODUCTION.clob
@@ -110,7 +115,14 @@ class Settings(BaseSettings):
                 rules = replay(self.replay_speed)
             case Profile.LOAD:
                 rules = LOAD
-        return rules.with_entry_order_type(self.entry_order_type)
+        sizing = replace(
+            rules.sizing,
+            mode=self.sizing_mode,
+            fixed_notional=Usd(self.fixed_notional_usd),
+            percent=self.percent,
+            proportional_share=self.proportional_share,
+        )
+        return replace(rules, sizing=sizing).with_entry_order_type(self.entry_order_type)
 
 
 @cache
