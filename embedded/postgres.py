@@ -175,6 +175,8 @@ async def _run(command: tuple[str, ...], log_path: Path) -> int:
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
+            process.kill()
         await process.wait()
         raise
 

@@ -100,12 +100,13 @@ async def test_an_initdb_that_fails_tells_why_and_leaves_nothing(home: Path) -> 
     assert not (home / "postgres.new").exists()
 
 
-async def test_an_initdb_that_is_cancelled_is_killed(home: Path) -> None:
+@pytest.mark.parametrize("after_s", [0.01, 0.03, 0.2])
+async def test_an_initdb_that_is_cancelled_is_killed(home: Path, after_s: float) -> None:
     command = (sys.executable, "-I", "-S", "-c", SLEEP)
     running = asyncio.ensure_future(
         postgres._run(shim_command(command, signal.SIGTERM, None), home / "log")
     )
-    await asyncio.wait([running], timeout=0.1)
+    await asyncio.wait([running], timeout=after_s)
     running.cancel()
     await asyncio.wait([running], timeout=20)
     assert running.cancelled()
