@@ -56,6 +56,7 @@ async def run_ingest(settings: Settings) -> None:
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         data_converter=pydantic_data_converter,
+        lazy=True,  # whales are heard and recorded while Temporal is away
     )
     async with aiohttp.ClientSession() as session:
         access = VenueAccess(settings.endpoints, session, utc_now)

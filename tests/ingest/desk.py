@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -14,8 +15,8 @@ from ingest.health import FeedHealth
 from storage.port import StorageError, StorageUnavailableError
 from storage.postgres import PostgresStore
 from storage.tables import quarantine, signals
-from tests.storage.builders import whale_fill
-from trading.types import Side, Source, WhaleFill
+from tests.storage.builders import YES, whale_fill
+from trading.types import Level, OrderBook, Price, Shares, Side, Source, TokenId, WhaleFill
 
 WITHIN_S = 20.0
 
@@ -130,3 +131,24 @@ async def signal_sizes(store: PostgresStore) -> list[int]:
 async def count_quarantined(store: PostgresStore) -> int:
     async with store.transaction() as connection:
         return int(await connection.scalar(select(func.count()).select_from(quarantine)) or 0)
+
+
+def book_of(
+    bid: str,
+    *,
+    token_id: TokenId = YES,
+    size: str = "1000",
+    received_at: datetime | None = None,
+) -> OrderBook:
+    """Return a book with one bid and an ask two cents above it, received now."""
+    at = received_at or utc_now()
+    ask = Price(Decimal(bid) + Decimal("0.02"))
+    return OrderBook(
+        token_id=token_id,
+        bids=(Level(Price(Decimal(bid)), Shares(Decimal(size))),),
+        asks=(Level(ask, Shares(Decimal(size))),),
+        at=at,
+        received_at=at,
+        tick_size=Price(Decimal("0.01")),
+        min_size=Shares(Decimal(5)),
+    )
