@@ -1,7 +1,7 @@
 """Mark a position, watch its levels, sell it step by step, see it resolved and paid out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -27,6 +27,7 @@ from trading.types import (
     ExitReason,
     LevelChange,
     Market,
+    OrderHash,
     PositionId,
     PositionState,
     Price,
@@ -36,7 +37,7 @@ from trading.types import (
 )
 
 CENT_OF_A_SHARE = Decimal("0.01")
-REDEMPTION_POLL_S = 1.0
+REDEMPTION_POLL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,40 @@ class PositionPorts:
     markets: MarketDesk
 
 
+@dataclass(frozen=True, slots=True)
+class _Sales:
+    """What one exit has offered and sold so far."""
+
+    size: Shares
+    attempts: int
+    order_hashes: tuple[OrderHash, ...]
+
+
+async def rest(time: timedelta) -> None:
+    """Wait by the event loop's own clock."""
+    await asyncio.sleep(time / timedelta(seconds=1))
+
+
 class PositionActivities:
-    """Steps of a position's life after its fills."""
+    """Steps of a position's life after its fills; `pause` waits between two looks."""
 
     def __init__(
-        self, ports: PositionPorts, rules: ExitRules, clock: Callable[[], datetime]
+        self,
+        ports: PositionPorts,
+        rules: ExitRules,
+        clock: Callable[[], datetime],
+        pause: Callable[[timedelta], Awaitable[None]] = rest,
     ) -> None:
         self._ports = ports
         self._rules = rules
         self._clock = clock
+        self._pause = pause
 
     @activity.defn
     async def review_position(self, position_id: PositionId) -> PositionReview:
         """Mark the position at the bid, set or trail its levels, and tell what is to be done."""
         record = await self._load(position_id)
-        market = await self._ports.markets.refresh(record.token_id)
-        assert market is not None, f"expected token {record.token_id} to have a market"
+        market = await self._market(record)
         if record.state.is_over or market.payouts is not None:
             return self._review(record, market)
         record = await self._marked(record, market)
@@ -100,14 +119,14 @@ class PositionActivities:
         """Begin the position's one exit, or join the one that runs; fix how much it sells."""
         epoch = await self._ports.positions.begin_exit(position_id, reason, self._clock())
         record = await self._load(position_id)
-        target = Shares((record.size * share).quantize(CENT_OF_A_SHARE, ROUND_DOWN))
+        held = record.size + (await self._sales(record, epoch)).size  # when the exit began
+        target = Shares((held * share).quantize(CENT_OF_A_SHARE, ROUND_DOWN))
         return await self._step(record, _first_step(epoch, reason, target))
 
     @activity.defn
     async def next_exit_step(self, position_id: PositionId, step: ExitStep) -> ExitStep:
         """Tell what is left to sell after an attempt: more, nothing yet, or nothing at all."""
-        number = step.number + (1 if step.attempt is not None else 0)
-        return await self._step(await self._load(position_id), replace(step, number=number))
+        return await self._step(await self._load(position_id), step)
 
     @activity.defn
     async def end_exit(self, position_id: PositionId) -> PositionState:
@@ -122,35 +141,38 @@ class PositionActivities:
             record = await self._load(position_id)
             if record.state.is_over:
                 return record.state
-            if await self._book_payout(record):
-                continue
-            await asyncio.sleep(REDEMPTION_POLL_S)
+            state = await self._book_payout(record)
+            if state.is_over:
+                return state
+            await self._pause(REDEMPTION_POLL)
 
-    async def _book_payout(self, record: PositionRecord) -> bool:
-        """Return True when the payout's cash was booked."""
+    async def _book_payout(self, record: PositionRecord) -> PositionState:
+        """Book what is known of the payout and return the state that follows."""
         if record.size != record.settled_size:
-            return False  # trades are still on their way to the chain
-        market = await self._ports.markets.refresh(record.token_id)
-        if market is None or market.payouts is None:
-            return False
+            return record.state  # trades are still on their way to the chain
+        market = await self._market(record)
+        if market.payouts is None:
+            return record.state
         payout = market.payouts[market.token_ids.index(record.token_id)]
         try:
             redeemed = payout == 0 or await self._ports.gateway.fetch_shares(record.token_id) == 0
         except UnavailableError:
-            return False
-        if record.state is not PositionState.RESOLVED or redeemed:
-            await self._ports.positions.settle_resolution(
-                record.position_id, payout, redeemed=redeemed, now=self._clock()
-            )
-        return redeemed
+            return record.state
+        if record.state is PositionState.RESOLVED and not redeemed:
+            return record.state
+        settled = await self._ports.positions.settle_resolution(
+            record.position_id, payout, redeemed=redeemed, now=self._clock()
+        )
+        return settled.state
 
     async def _step(self, record: PositionRecord, step: ExitStep) -> ExitStep:
-        market = await self._ports.markets.refresh(record.token_id)
-        assert market is not None, f"expected token {record.token_id} to have a market"
-        sold = await self._sold(record, step.exit_epoch)
-        left = min(step.target - sold, record.size)
-        if market.is_closed or market.payouts is not None or left < market.min_size:
-            summary = f"sold {sold} of {step.target}"
+        market = await self._market(record)
+        sales = await self._sales(record, step.exit_epoch)
+        step = replace(step, number=sales.attempts + 1, order_hashes=sales.order_hashes)
+        left = min(step.target - sales.size, record.size)
+        may_sell = step.exit_epoch > 0 and not market.is_closed and market.payouts is None
+        if not may_sell or left < market.min_size:
+            summary = f"sold {sales.size} of {step.target}"
             return replace(step, is_finished=True, attempt=None, summary=summary)
         sellable = min(left, record.settled_size).quantize(CENT_OF_A_SHARE, ROUND_DOWN)
         if sellable < market.min_size:
@@ -166,12 +188,17 @@ class PositionActivities:
         )
         return replace(step, attempt=attempt, summary=f"sell {sellable} of {step.target}")
 
-    async def _sold(self, record: PositionRecord, epoch: int) -> Decimal:
-        total = ZERO
-        for order_hash in await self._ports.orders.orders_of_exit(record.position_id, epoch):
+    async def _sales(self, record: PositionRecord, epoch: int) -> _Sales:
+        size, attempts = ZERO, 0
+        order_hashes = await self._ports.orders.orders_of_exit(record.position_id, epoch)
+        for order_hash in order_hashes:
             progress = await self._ports.orders.load_progress(order_hash)
-            total += progress.matched if progress is not None else ZERO
-        return total
+            intent = await self._ports.orders.load_intent(order_hash)
+            assert progress is not None, f"expected order {order_hash} in the database"
+            assert intent is not None, f"expected a committed intent for order {order_hash}"
+            size += progress.matched
+            attempts = max(attempts, intent.attempt)
+        return _Sales(Shares(size), attempts, tuple(order_hashes))
 
     async def _marked(self, record: PositionRecord, market: Market) -> PositionRecord:
         """Store the bid as mark and set, or trail, the levels of the entry price."""
@@ -180,6 +207,8 @@ class PositionActivities:
             return record
         bid = book.bids[0].price
         await self._ports.positions.save_marks([Mark(record.token_id, bid, book.at)])
+        if read_exit(book, record.size, self._clock(), self._rules).fault:
+            return await self._load(record.position_id)  # a doubtful bid trails no stop
         levels = exit_levels(record)
         if record.high_water_price is None:
             levels = levels_at_entry(record.avg_entry_price, market.tick_size, self._rules)
@@ -192,12 +221,12 @@ class PositionActivities:
 
     async def _due_exit(self, record: PositionRecord, market: Market) -> ExitReason | None:
         """Return why the position must go: the same condition on two valid reads apart."""
-        if record.size < market.min_size:
-            return None
+        if record.size < market.min_size or market.is_closed:
+            return None  # nothing that could be sold
         watch, _ = await self._observe(ExitWatch(), record)
         if watch.pending is None:
             return None
-        await asyncio.sleep(self._rules.reads_apart / timedelta(seconds=1))
+        await self._pause(self._rules.reads_apart)
         _, reason = await self._observe(watch, record)
         return reason
 
@@ -228,6 +257,13 @@ class PositionActivities:
             exit_reason=reason,
             is_resolved=market.payouts is not None and not record.state.is_over,
         )
+
+    async def _market(self, record: PositionRecord) -> Market:
+        """Return the market as it is now, or as it was last seen when the venue drops it."""
+        market = await self._ports.markets.refresh(record.token_id)
+        market = market or await self._ports.markets.find(record.token_id)
+        assert market is not None, f"expected token {record.token_id} to have a market"
+        return market
 
     async def _load(self, position_id: PositionId) -> PositionRecord:
         record = await self._ports.positions.load_position(position_id)

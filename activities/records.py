@@ -141,6 +141,7 @@ class ExitStep:
     is_finished: bool
     attempt: Attempt | None
     summary: str
+    order_hashes: tuple[OrderHash, ...] = ()  # of the whole exit so far, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +163,8 @@ class PositionReview:
     def is_over(self) -> bool:
         """Tell whether nothing is held any more."""
         return self.state.is_over
+
+    @property
+    def wants_exit(self) -> bool:
+        """Tell whether all of it must go: a level was crossed, or an exit lost its owner."""
+        return self.exit_reason is not None or self.state is PositionState.EXITING

@@ -98,7 +98,7 @@ class SignalActivities:
         self, signal_id: SignalId, order_hashes: Sequence[OrderHash]
     ) -> TradeEnd:
         """End a signal that a person cancelled: CANCELLED when nothing was filled."""
-        return await self._conclude(signal_id, order_hashes, SignalState.CANCELLED)
+        return await self._conclude(signal_id, order_hashes, None)
 
     @activity.defn
     async def conclude_exit_signal(
@@ -108,8 +108,9 @@ class SignalActivities:
         return await self._conclude(signal_id, order_hashes, SignalState.UNFILLED)
 
     async def _conclude(
-        self, signal_id: SignalId, order_hashes: Sequence[OrderHash], nothing: SignalState
+        self, signal_id: SignalId, order_hashes: Sequence[OrderHash], nothing: SignalState | None
     ) -> TradeEnd:
+        """End a signal; `nothing` is its end when no order says more, None when cancelled."""
         progresses = [await self._ports.orders.load_progress(h) for h in order_hashes]
         known = [p for p in progresses if p is not None]
         assert all(p.is_done for p in known), f"expected every order of {signal_id} to be done"
@@ -118,10 +119,12 @@ class SignalActivities:
         wanted = known[0].size if known else Shares(ZERO)
         if confirmed + failed > 0:
             state = _end_of(confirmed, failed, wanted)
+        elif nothing is None:
+            state = SignalState.CANCELLED
         else:
             state = _ENDS.get(known[-1].state, nothing) if known else nothing
         ended = await self._ports.signals.finish_signal(signal_id, state, None, self._clock())
-        return TradeEnd(signal_id, ended, f"{ended}: {confirmed} of {wanted} shares")
+        return TradeEnd(signal_id, ended, f"{ended}: {confirmed:.2f} of {wanted:.2f} shares")
 
     @activity.defn
     async def await_end(self, signal_id: SignalId) -> TradeEnd:
@@ -154,6 +157,8 @@ class SignalActivities:
         position = None
         if signal.side is Side.SELL:
             position = await self._ports.positions.find_open(signal.wallet, signal.token_id)
+            if position is None:  # it was closed since the verdict
+                return _no(signal, market, Reason.NO_POSITION_TO_REDUCE)
         return Assessment(
             signal_id=signal.signal_id,
             side=signal.side,

@@ -120,6 +120,7 @@ class Script:
     fill_before_cancel: bool = False
     forgets_ended: bool = False  # an ended order is not found any more
     is_away: bool = False
+    hides_shares: bool = False
     posting: Callable[[], Awaitable[None]] | None = None  # done while a POST is under way
 
 
@@ -130,6 +131,7 @@ class FakeVenue:
         self.clock = clock
         self._wallet = wallet
         self.market: Market | None = market
+        self.quotes_dropped: Market | None = None  # whose book is shown when `market` is None
         self.bids: tuple[Level, ...] = (Level(Price(Decimal("0.50")), Shares(Decimal(50_000))),)
         self.asks: tuple[Level, ...] = (Level(Price(Decimal("0.51")), Shares(Decimal(50_000))),)
         self.script = Script()
@@ -249,7 +251,8 @@ class FakeVenue:
         return Usd(Decimal(10_000))
 
     async def fetch_shares(self, token_id: TokenId) -> Shares:
-        self._answer()
+        if self.script.hides_shares:
+            raise UnavailableError("expected a balance, received none")
         return Shares(ZERO) if self.paid_out else Shares(Decimal(1))
 
     async def stream_account(self) -> AsyncIterator[AccountEvent]:
@@ -293,8 +296,9 @@ class FakeVenue:
             raise UnavailableError("expected an answer, received none")
 
     def _market(self) -> Market:
-        assert self.market is not None, "expected the venue to have a market"
-        return self.market
+        market = self.market or self.quotes_dropped
+        assert market is not None, "expected the venue to have a market"
+        return market
 
     def _take(self, intent: Intent, answer: Answer) -> SubmitAnswer:
         order_hash = intent.order.order_hash

@@ -18,7 +18,17 @@ from activities.signals import SignalActivities, SignalPorts
 from storage.port import PositionRecord
 from storage.postgres import PostgresStore
 from tests.fakes import FakeBell, FakeClock, FakeLease, FakeVenue
-from tests.storage.builders import WALLET, WHALE, YES, market, signal, usd, whale
+from tests.storage.builders import (
+    WALLET,
+    WHALE,
+    YES,
+    market,
+    price,
+    shares,
+    signal,
+    usd,
+    whale,
+)
 from trading.orders import OrderProgress
 from trading.rules import Rules
 from trading.types import OrderHash, PositionId, Side, SignalId, SignalState, WhaleSignal
@@ -76,7 +86,7 @@ class Desk:
     def env(self) -> ActivityEnvironment:
         """An activity's surroundings that note its heartbeats."""
         env = ActivityEnvironment()
-        env.on_heartbeat = self.heartbeats.append
+        env.on_heartbeat = lambda *details: self.heartbeats.extend(details or [None])
         return env
 
     async def tell(self, name: str = "s1", side: Side = Side.BUY, age_s: int = 1) -> WhaleSignal:
@@ -86,22 +96,19 @@ class Desk:
         await self.store.record_signal(told, self.clock())
         return told
 
-    async def committed(self, name: str = "s1", number: int = 1) -> OrderHash:
-        """Assess a signal, price it, check it; return the committed order."""
-        ticket = await self.ticket(name, number)
+    async def committed(self, name: str = "s1", size: str = "100") -> OrderHash:
+        """Price and check the first attempt of a new signal; return the committed order."""
+        ticket = await self.ticket(name, size)
         assert ticket.order_hash is not None, ticket
         return ticket.order_hash
 
-    async def ticket(self, name: str = "s1", number: int = 1) -> Ticket:
-        if number == 1:
-            await self.tell(name)
-        assessment = await self.signals.assess_signal(SignalId(name))
-        assert assessment.size is not None, assessment
+    async def ticket(self, name: str = "s1", size: str = "100") -> Ticket:
+        await self.tell(name)
         attempt = Attempt(
-            number=number,
+            number=1,
             side=Side.BUY,
-            size=assessment.size,
-            limit_price=assessment.limit_price,
+            size=shares(size),
+            limit_price=price("0.52"),
             signal_id=SignalId(name),
         )
         estimate = await self.pricing.estimate_slippage(attempt)
