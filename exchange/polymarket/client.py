@@ -31,7 +31,6 @@ from exchange.polymarket.wire_clob import (
 from exchange.port import (
     AccountEvent,
     CancelReport,
-    ExchangeError,
     OrderDraft,
     Signer,
     UnavailableError,
@@ -251,5 +250,5 @@ def _cost_max(order: PreparedOrder, draft: OrderDraft) -> Usd:
 
 def _required(payload: object | None, path: str) -> object:
     if payload is None:
-        raise ExchangeError(f"{path}: expected an answer, received HTTP 404")
+        raise UnavailableError(f"{path}: expected an answer, received HTTP 404")
     return payload

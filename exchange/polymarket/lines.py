@@ -102,6 +102,7 @@ def _open(url: str, rules: LineRules) -> connect:
         close_timeout=1,
         max_size=FRAME_BYTES_MAX,
         proxy=None,
+        compression=None,
     )
 
 

@@ -209,6 +209,33 @@ def settlements(seen: list[object]) -> list[Settlement]:
     return [event.settlement for event in seen if isinstance(event, VenueTrade)]
 
 
+@pytest.mark.parametrize("protocol", [Protocol.CLOB_V2, Protocol.PROTOCOL_V2])
+async def test_an_order_over_several_levels_costs_what_the_venue_takes(
+    slow: VenueAccess, protocol: Protocol
+) -> None:
+    trader = await open_account(slow, SignatureType.POLY_1271)
+    market = await trader.market(protocol)
+    book = await trader.data.fetch_book(market.token_ids[1])
+    size = Shares(book.asks[0].size + book.asks[1].size + 33)
+    terms = (market.token_ids[1], Side.BUY, size, book.asks[2].price, OrderType.FAK)
+    draft = OrderDraft(IntentId("sweep"), market, *terms, now())
+    prepared = trader.gateway.prepare(draft)
+    begun_at = now()
+    async with collecting(trader.gateway.stream_account()) as (account,):
+        await account.until(lambda seen: len(seen) > 0)
+        answer = await trader.gateway.post_order(intent(prepared))
+        assert answer.status == "matched"
+        trades = await trader.gateway.fetch_trades(market.condition_id, begun_at)
+        await account.until(lambda seen: settlements(seen).count(Settlement.CONFIRMED) == 3)
+    assert len(trades) == 3
+    assert sum(trade.size for trade in trades) == answer.size_matched
+    spent = sum((trade.cost + trade.fee for trade in trades), ZERO)
+    assert spent <= prepared.cost_max
+    assert await trader.gateway.fetch_cash() == 10_000 - spent
+    fills = await PolygonChain(slow).fetch_fills(prepared.unsigned, prepared.order_hash)
+    assert sum(fill.cost + fill.fee for fill in fills) == spent
+
+
 async def test_two_of_our_wallets_meet_as_maker_and_taker(slow: VenueAccess) -> None:
     maker = await open_account(slow, SignatureType.POLY_1271)
     taker = await open_account(slow, SignatureType.EOA)

@@ -10,7 +10,7 @@ import pytest
 from exchange.polymarket.client import PolymarketGateway, TradingAccount
 from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
 from exchange.polymarket.signing import LocalSigner, salt_of
-from exchange.port import ExchangeError, PermanentError, UnavailableError, WireError
+from exchange.port import PermanentError, UnavailableError, WireError
 from tests.exchange.fake_venue import HANG, RESET, FakeHttp, serving
 from tests.exchange.samples import (
     AT,
@@ -188,7 +188,7 @@ async def test_cancels_go_out_a_thousand_at_a_time() -> None:
 
 async def test_a_cancel_that_finds_no_venue_is_an_error() -> None:
     async with serving(FakeHttp()) as access:
-        with pytest.raises(ExchangeError, match="expected an answer"):
+        with pytest.raises(UnavailableError, match="expected an answer"):
             await gateway(access).cancel_orders([OrderHash(HASH)])
 
 
