@@ -7,14 +7,21 @@ from decimal import Decimal
 
 import structlog
 
-from exchange.port import ClosedPosition, LeaderboardRow, UnavailableError, WhaleHistory
+from exchange.port import (
+    ClosedPosition,
+    LeaderboardRow,
+    UnavailableError,
+    WhaleHistory,
+    WireError,
+)
 from ingest.wanted import Wanted
-from storage.port import FactStore, StorageUnavailableError, WhaleRecord
+from storage.port import FactStore, StorageError, StorageUnavailableError, WhaleRecord
 from trading.decide import WhaleStanding
 from trading.types import ZERO, Usd, Wallet
 from trading.whales import ClosedTrade, WhaleScore, score_whale
 
 LEADERS = 10
+IMPORTED = "whales_imported"
 REFRESH_S = 2.0
 RETRY_S = 1.0
 
@@ -41,8 +48,7 @@ class WhaleBook:
         """Fill the records the first time, then read whom to follow; retried until it works."""
         while True:
             try:
-                if not await self._facts.list_followed():
-                    await self._import_whales()
+                await self._import_missing()
                 self.followed.replace(await self._facts.list_followed())
             except (UnavailableError, StorageUnavailableError) as error:
                 log.warning("whales_not_loaded", error=str(error))
@@ -57,21 +63,48 @@ class WhaleBook:
             await asyncio.sleep(REFRESH_S)
             try:
                 self.followed.replace(await self._facts.list_followed())
-            except StorageUnavailableError as error:
+            except StorageError as error:
                 log.warning("whales_not_read", error=str(error))
 
-    async def _import_whales(self) -> None:
-        leaders = {row.wallet: row for row in await self._history.fetch_leaderboard(LEADERS)}
-        for wallet in self._configured or tuple(leaders):
+    async def _import_missing(self) -> None:
+        """Score and follow the configured wallets that are new; without any, the leaders, once.
+
+        What a person changed in the records since stays as it is.
+        """
+        known = [w for w in self._configured if await self._facts.load_whale(w) is not None]
+        wanted = [wallet for wallet in self._configured if wallet not in known]
+        is_first = await self._facts.load_cursor(IMPORTED) is None
+        if not wanted and (self._configured or not is_first):
+            return
+        leaders = {row.wallet: row for row in await self._leaders()}
+        for wallet in wanted or leaders:
+            if await self._facts.load_whale(wallet) is None:
+                await self._import_whale(wallet, leaders.get(wallet))
+        if leaders:
+            await self._facts.save_cursor(IMPORTED, str(len(leaders)), self._clock())
+
+    async def _leaders(self) -> Sequence[LeaderboardRow]:
+        try:
+            return await self._history.fetch_leaderboard(LEADERS)
+        except WireError as error:
+            log.warning("leaderboard_not_read", error=str(error))
+            return ()
+
+    async def _import_whale(self, wallet: Wallet, leader: LeaderboardRow | None) -> None:
+        """Score one whale; one whose history cannot be read is left out, and the others follow."""
+        try:
             closed = await self._history.fetch_closed_positions(wallet)
-            record = _record(wallet, closed, leaders.get(wallet), self._clock())
-            await self._facts.save_whale(record, self._clock())
-            log.info(
-                "whale_scored",
-                wallet=wallet,
-                quality_score=str(record.standing.quality_score.quantize(Decimal("0.001"))),
-                closed_trades=record.standing.closed_trades,
-            )
+        except WireError as error:
+            log.warning("whale_not_scored", wallet=wallet, error=str(error))
+            return
+        record = _record(wallet, closed, leader, self._clock())
+        await self._facts.save_whale(record, self._clock())
+        log.info(
+            "whale_scored",
+            wallet=wallet,
+            quality_score=str(record.standing.quality_score.quantize(Decimal("0.001"))),
+            closed_trades=record.standing.closed_trades,
+        )
 
 
 def _record(

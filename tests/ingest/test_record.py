@@ -1,0 +1,72 @@
+from typing import cast
+
+from structlog.testing import capture_logs
+
+from exchange.port import Quarantined
+from ingest.record import Recorder
+from storage.postgres import PostgresStore
+from tests.ingest.desk import (
+    Ears,
+    ShakyStore,
+    chain_log,
+    count_quarantined,
+    rtds_row,
+    signal_sizes,
+    utc_now,
+)
+from tests.storage.builders import later, signal
+from trading.aggregate import FoundSignal
+
+
+def recorder_of(store: object, ears: Ears) -> Recorder:
+    known = cast("PostgresStore", store)
+    return Recorder(known, known, ears.health, utc_now)
+
+
+async def test_like_rows_without_a_log_index_are_numbered(store: PostgresStore, ears: Ears) -> None:
+    recorder = recorder_of(store, ears)
+    assert [await recorder.record_fill(rtds_row("10")) for _ in range(3)] == [True] * 3
+    assert len(await recorder.recall(later(-(10**9)), 10)) == 3
+
+
+async def test_a_row_that_an_earlier_process_stored_counts_no_more(
+    store: PostgresStore, ears: Ears
+) -> None:
+    assert await recorder_of(store, ears).record_fill(rtds_row("10"))
+    restarted = recorder_of(store, ears)
+    assert not await restarted.record_fill(rtds_row("10"))
+    assert await restarted.record_fill(rtds_row("10"))
+
+
+async def test_a_row_whose_first_answer_was_lost_counts(store: PostgresStore, ears: Ears) -> None:
+    shaky = ShakyStore(store)
+    shaky.lost_answers = {"record_fill": 1}
+    assert await recorder_of(shaky, ears).record_fill(rtds_row("10"))
+    assert ears.failures("fill") == 1
+
+
+async def test_a_log_always_counts_since_its_index_tells_it_from_others(
+    store: PostgresStore, ears: Ears
+) -> None:
+    recorder = recorder_of(store, ears)
+    assert await recorder.record_fill(chain_log(1))
+    assert await recorder.record_fill(chain_log(1))
+
+
+async def test_a_signal_is_told_once(store: PostgresStore, ears: Ears) -> None:
+    recorder = recorder_of(store, ears)
+    found = FoundSignal(signal(), (chain_log(1, tx=signal().transaction_hash),))
+    with capture_logs() as logs:
+        await recorder.record_signal(found)
+        await recorder.record_signal(found)
+    assert [line["event"] for line in logs] == ["signal_committed"]
+    assert await signal_sizes(store) == [3000]
+
+
+async def test_a_payload_that_even_the_quarantine_refuses_stops_nothing(
+    store: PostgresStore, ears: Ears
+) -> None:
+    shaky = ShakyStore(store)
+    shaky.refused = {"quarantine"}
+    await recorder_of(shaky, ears).quarantine(Quarantined("chain", "why", "{}"))
+    assert (await count_quarantined(store), ears.failures("quarantine")) == (0, 1)
