@@ -26,12 +26,13 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from embedded.binaries import find_temporal, find_temporal_test_server
+from embedded.binaries import find_temporal_test_server
 from embedded.pgwire import execute
+from embedded.ports import free_port
 from embedded.postgres import PostgresServer, PostgresSettings, prepare_postgres
 from embedded.processes import Supervisor, SupervisorSettings
 from embedded.services import ProcessEvent
-from embedded.temporal import DYNAMIC_CONFIG
+from embedded.temporal import TemporalPorts, temporal_service
 from embedded.temporal_client import NamespaceNeeds, prepare_namespace
 from embedded.valkey import valkey_service
 from workflows.names import SEARCH_ATTRIBUTES
@@ -150,21 +151,14 @@ async def valkey_url(valkey_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-async def temporal_env() -> AsyncIterator[WorkflowEnvironment]:
-    """One Temporal for the whole run, in memory, tuned as the embedded one."""
-    extra = [
-        word
-        for key, value in DYNAMIC_CONFIG.items()
-        for word in ("--dynamic-config-value", f"{key}={value}")
-    ]
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_temporal()),
-        dev_server_extra_args=extra,
-        data_converter=pydantic_data_converter,
-    ) as env:
-        address = env.client.service_client.config.target_host
-        await prepare_namespace(address, "default", NamespaceNeeds(SEARCH_ATTRIBUTES, None))
-        yield env
+async def temporal_env(servers: Supervisor, servers_home: Path) -> WorkflowEnvironment:
+    """One Temporal for the whole run, started as the product starts it."""
+    ports = TemporalPorts(free_port(), free_port())
+    await servers.start(temporal_service(servers_home, ports, "default"))
+    needs = NamespaceNeeds(SEARCH_ATTRIBUTES, None)
+    await prepare_namespace(ports.address, "default", needs)
+    client = await Client.connect(ports.address, data_converter=pydantic_data_converter)
+    return WorkflowEnvironment.from_client(client)
 
 
 @pytest.fixture(scope="session")
