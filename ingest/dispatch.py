@@ -17,7 +17,14 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from storage.port import Bell, FactStore, SignalStore, StorageUnavailableError, StoredSignal
+from storage.port import (
+    Bell,
+    FactStore,
+    SignalStore,
+    StorageError,
+    StorageUnavailableError,
+    StoredSignal,
+)
 from trading.types import Market, Significance, WhaleSignal
 from trading.whales import significance
 from workflows import names
@@ -27,6 +34,7 @@ BATCH = 100
 IN_FLIGHT = 40
 POLL = timedelta(seconds=1)
 PAUSE_S = 0.5
+TRY_FOR_S = 4.0  # less than a claim lasts
 _PRIORITIES = {Significance.HIGH: 1, Significance.MEDIUM: 3, Significance.LOW: 5}
 
 log = structlog.get_logger()
@@ -71,15 +79,23 @@ class Dispatcher:
                 group.create_task(self._start(stored.signal))
 
     async def _start(self, signal: WhaleSignal) -> None:
-        """Start one trade; a failure leaves the claim to expire, so that it is tried again."""
+        """Start one trade; what fails for four seconds is left for the claim to expire."""
+        give_up_at_s = asyncio.get_running_loop().time() + TRY_FOR_S
         async with self._slots:
-            try:
-                await self._start_workflow(signal)
-                await self._ports.signals.release_claim(signal.signal_id, self._claimant)
-            except (RPCError, StorageUnavailableError) as error:
-                log.warning("dispatch_failed", signal_id=signal.signal_id, error=str(error))
-                return
+            while not await self._is_started(signal):
+                if asyncio.get_running_loop().time() >= give_up_at_s:
+                    return
+                await asyncio.sleep(PAUSE_S)
         log.info("trade_started", signal_id=signal.signal_id)
+
+    async def _is_started(self, signal: WhaleSignal) -> bool:
+        try:
+            await self._start_workflow(signal)
+            await self._ports.signals.release_claim(signal.signal_id, self._claimant)
+        except (RPCError, StorageError) as error:
+            log.warning("dispatch_failed", signal_id=signal.signal_id, error=str(error))
+            return False
+        return True
 
     async def _start_workflow(self, signal: WhaleSignal) -> None:
         market = await self._ports.facts.load_market(signal.token_id)
