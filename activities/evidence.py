@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from temporalio import activity
+
 from exchange.port import Chain, OrderGateway, UnavailableError
 from storage.port import OrderStore
 from trading.orders import Evidence, Intent, OrderProgress, Ruling
@@ -34,10 +36,12 @@ class Detective:
         """Ask the venue for the order and its trades and fold what it says."""
         order_hash = intent.order.order_hash
         evidence: list[Evidence] = []
+        _tell_alive()
         try:
             since = intent.created_at - LOOK_BACK
             trades = await self._gateway.fetch_trades(intent.condition_id, since)
             evidence.extend(t for t in trades if t.order_hash == order_hash)
+            _tell_alive()
             order = await self._gateway.fetch_order(order_hash)
             if order is not None:
                 evidence.append(order)
@@ -67,3 +71,9 @@ class Detective:
         except UnavailableError:
             return True
         return filled is not None
+
+
+def _tell_alive() -> None:
+    """Heartbeat between requests, so that a slow venue is not taken for a dead worker."""
+    if activity.in_activity():
+        activity.heartbeat()

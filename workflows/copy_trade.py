@@ -1,5 +1,7 @@
 """One whale signal from assessment to its one terminal state."""
 
+import contextlib
+
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import (
@@ -111,17 +113,24 @@ class CopyTradeWorkflow:
     async def _own_position(self, position_id: PositionId) -> None:
         """Start the position's owner, or tell the one that runs of its new fills."""
         workflow_id = names.position_workflow_id(position_id)
-        try:
-            await workflow.start_child_workflow(
-                PositionWorkflow.run,
-                PositionStart(position_id),
-                id=workflow_id,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"position {position_id}",
-            )
-        except WorkflowAlreadyStartedError:
-            owner = workflow.get_external_workflow_handle(workflow_id)
-            await owner.signal(names.FILLS_CHANGED)
+        owner = workflow.get_external_workflow_handle(workflow_id)
+        for _ in range(OWNER_TRIES):
+            try:
+                await workflow.start_child_workflow(
+                    PositionWorkflow.run,
+                    PositionStart(position_id),
+                    id=workflow_id,
+                    parent_close_policy=ParentClosePolicy.ABANDON,
+                    task_timeout=options.TASK_TIMEOUT,
+                    static_summary=f"position {position_id}",
+                )
+            except WorkflowAlreadyStartedError:
+                with contextlib.suppress(ApplicationError):
+                    return await owner.signal(names.FILLS_CHANGED)
+                await workflow.sleep(OWNER_WAIT)  # it ended meanwhile, so it can be started again
+            else:
+                return None
+        raise ApplicationError(f"expected position {position_id} to be owned, but nobody is")
 
     async def _conclude(self, signal_id: SignalId, order_hashes: list[OrderHash]) -> TradeEnd:
         return await workflow.execute_local_activity_method(

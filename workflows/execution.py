@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
@@ -92,7 +92,9 @@ async def _traded(order_hash: OrderHash) -> FillReport:
             summary=f"send order {order_hash[:10]}…",
             **options.PLACE,
         )
-    except ActivityError:
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
         workflow.logger.warning("placing ended without an answer", extra={"order": order_hash})
     await workflow.execute_activity_method(
         OrderActivities.await_fill,

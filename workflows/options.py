@@ -7,12 +7,21 @@ from temporalio.common import RetryPolicy
 
 from activities.orders import NOT_NOW, OUTCOME_UNKNOWN
 
-# Local activities: reads and short writes in the worker itself. They never give up while the
-# database is away; a workflow waits rather than guesses.
+TASK_TIMEOUT = timedelta(seconds=2)
+"""After which a workflow task of a dead worker goes to another one."""
+
+# They never give up while the database or the venue is away; a workflow waits rather than guesses.
 _PATIENT = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
+)
+# Local activities are reads and short writes in the worker itself. While one is tried again its
+# workflow task is kept alive, which costs history: so waits above 2 s are timers of the server.
+_PATIENT_HERE = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=20),
 )
 
 
@@ -37,8 +46,8 @@ class RemoteStep(TypedDict):
 DECIDE = LocalStep(
     start_to_close_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(hours=24),
-    retry_policy=_PATIENT,
-    local_retry_threshold=timedelta(seconds=30),
+    retry_policy=_PATIENT_HERE,
+    local_retry_threshold=timedelta(seconds=2),
 )
 RECORD = DECIDE
 
@@ -63,12 +72,13 @@ CANCEL = RemoteStep(
 )
 REVIEW = CANCEL
 
-# Waiting activities poll and heartbeat inside one attempt; a dead worker is noticed in 5 s.
+# Waiting activities poll and heartbeat inside one attempt, between any two requests to the venue
+# (5 s each at most); a dead worker is noticed in 8 s.
 AWAIT = RemoteStep(
     start_to_close_timeout=timedelta(hours=24),
     schedule_to_close_timeout=timedelta(days=30),
     retry_policy=_PATIENT,
-    heartbeat_timeout=timedelta(seconds=5),
+    heartbeat_timeout=timedelta(seconds=8),
 )
 
 EXIT_RETRY_FIRST = timedelta(seconds=1)

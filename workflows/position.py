@@ -31,20 +31,19 @@ class PositionWorkflow:
     @workflow.run
     async def run(self, start: PositionStart) -> PositionReview:
         """Own the position until it is over."""
-        review = await self._review()
+        review = await self._look()
         while not review.is_over:
             if review.is_resolved:
                 await self._redeem()
-            elif self._requests or review.exit_reason is not None:
+            elif self._requests or review.wants_exit:
                 await self._exit(review)
             else:
                 await self._rest(review)
-            if workflow.info().get_current_history_length() > options.POSITION_EVENTS_MAX:
+            if _is_history_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(PositionStart(start.position_id, tuple(self._requests)))
-            review = await self._review()
-        await self._answer(tuple(self._requests), ())
-        await workflow.wait_condition(workflow.all_handlers_finished)
+            review = await self._look()
+        await self._turn_away()
         return review
 
     @workflow.signal(name=names.REQUEST_EXIT)
@@ -66,6 +65,7 @@ class PositionWorkflow:
             summary=f"levels set by {change.who}",
             **options.RECORD,
         )
+        self._has_news = True  # a level may have been set beyond the price
         return await self._review()
 
     @set_levels.validator
@@ -73,8 +73,12 @@ class PositionWorkflow:
         if not change.who or not change.why:
             raise ValueError("expected who and why, received an empty one")
 
-    async def _review(self) -> PositionReview:
+    async def _look(self) -> PositionReview:
+        """Review for the main loop: what is told from now on is news."""
         self._has_news = False
+        return await self._review()
+
+    async def _review(self) -> PositionReview:
         review = await workflow.execute_activity_method(
             PositionActivities.review_position,
             self._position_id,
@@ -101,28 +105,34 @@ class PositionWorkflow:
     async def _exit(self, review: PositionReview) -> None:
         """Sell what was asked for, however long it takes; requests that come meanwhile join."""
         asked, self._requests = self._requests, []
-        reason = review.exit_reason or asked[0].reason
-        share = Decimal(1) if review.exit_reason else max(r.share for r in asked)
-        step = await self._begin_exit(reason, share)
-        hashes: tuple[OrderHash, ...] = ()
-        pause = options.EXIT_RETRY_FIRST
-        while not step.is_finished:
-            sold = False
-            if step.attempt is not None:
-                execution = await execute(step.attempt, None, self._note_fills)
-                hashes += execution.order_hashes
-                sold = execution.filled > 0
-            pause = options.EXIT_RETRY_FIRST if sold else min(pause * 2, options.EXIT_RETRY_MAX)
-            if not sold:
-                await workflow.sleep(pause, summary="before the next exit attempt")
-            step = await self._next_step(step)
-        await settle(hashes)
+        is_whole = review.exit_reason is not None or not asked
+        reason = review.exit_reason or (asked[0].reason if asked else ExitReason.OPERATOR)
+        share = Decimal(1) if is_whole else max(request.share for request in asked)
+        step = await self._sell(await self._begin_exit(reason, share))
+        await settle(step.order_hashes)
+        if not step.is_finished:  # it goes on in the next run of this workflow
+            waiting = [request for request in asked if request.signal_id is not None]
+            self._requests = [ExitRequest(reason, share, who="exit"), *waiting, *self._requests]
+            return
         if share == 1:  # whoever asked meanwhile has been served too
             asked, self._requests = asked + self._requests, []
         await workflow.execute_local_activity_method(
             PositionActivities.end_exit, self._position_id, summary="exit ends", **options.RECORD
         )
-        await self._answer(tuple(asked), hashes)
+        await self._answer(tuple(asked), step.order_hashes)
+
+    async def _sell(self, step: ExitStep) -> ExitStep:
+        """Try until the exit is finished or the history is long; slower while nothing is sold."""
+        pause = options.EXIT_RETRY_FIRST
+        while not step.is_finished and not _is_history_long():
+            sold = False
+            if step.attempt is not None:
+                sold = (await execute(step.attempt, None, self._note_fills)).filled > 0
+            pause = options.EXIT_RETRY_FIRST if sold else min(pause * 2, options.EXIT_RETRY_MAX)
+            if not sold:
+                await workflow.sleep(pause, summary="before the next exit attempt")
+            step = await self._next_step(step)
+        return step
 
     async def _begin_exit(self, reason: ExitReason, share: Decimal) -> ExitStep:
         return await workflow.execute_local_activity_method(
@@ -152,6 +162,14 @@ class PositionWorkflow:
             **options.AWAIT,
         )
 
+    async def _turn_away(self) -> None:
+        """Answer those who asked while the position ended."""
+        while self._requests:
+            asked, self._requests = self._requests, []
+            await self._answer(tuple(asked), ())
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
     async def _answer(
         self, requests: tuple[ExitRequest, ...], hashes: tuple[OrderHash, ...]
     ) -> None:
@@ -164,3 +182,7 @@ class PositionWorkflow:
                     summary="write the end of the whale's exit",
                     **options.RECORD,
                 )
+
+
+def _is_history_long() -> bool:
+    return workflow.info().get_current_history_length() > options.POSITION_EVENTS_MAX

@@ -1,0 +1,104 @@
+"""A worker of ours, sandboxed, over real records and a fake venue."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.records import PositionReview, PositionStart, TradeEnd
+from tests.activities.desk import Desk, open_desk
+from trading.types import PositionId, Side, SignalId
+from workflows import names, options
+from workflows.copy_trade import CopyTradeWorkflow
+from workflows.position import PositionWorkflow
+
+OURS = ("activities", "exchange", "storage", "trading", "workflows")
+BREATH_S = 0.005
+PATIENCE_S = 20.0
+
+Trade = WorkflowHandle[CopyTradeWorkflow, TradeEnd]
+Owner = WorkflowHandle[PositionWorkflow, PositionReview]
+
+
+@dataclass(slots=True)
+class Hall:
+    """A desk, a client of Temporal, and a queue that nobody else works on."""
+
+    desk: Desk
+    client: Client
+    queue: str
+    workflows: Sequence[type] = (CopyTradeWorkflow, PositionWorkflow)
+
+    def worker(self, cached: int = 100) -> Worker:
+        desk = self.desk
+        restrictions = SandboxRestrictions.default.with_passthrough_modules(*OURS)
+        return Worker(
+            self.client,
+            task_queue=self.queue,
+            workflows=list(self.workflows),
+            activities=methods_of(
+                desk.signals, desk.pricing, desk.risk, desk.orders, desk.positions
+            ),
+            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            max_cached_workflows=cached,
+            max_concurrent_workflow_task_polls=2 if cached else 1,
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+            build_id="tests",
+        )
+
+    async def start(self, name: str = "s1", side: Side = Side.BUY) -> Trade:
+        """Let a whale trade and start its copy."""
+        signal_id = SignalId(f"{name}-{self.queue[-8:]}")
+        await self.desk.tell(signal_id, side)
+        return await self.client.start_workflow(
+            CopyTradeWorkflow.run,
+            signal_id,
+            id=names.copy_trade_id(signal_id),
+            task_queue=self.queue,
+            task_timeout=options.TASK_TIMEOUT,
+        )
+
+    async def copy(self, name: str = "s1", side: Side = Side.BUY) -> TradeEnd:
+        """Let a whale trade and wait until its copy has ended."""
+        return await (await self.start(name, side)).result()
+
+    async def own(self, position_id: PositionId) -> Owner:
+        """Start a position's owner where its trade did not."""
+        return await self.client.start_workflow(
+            PositionWorkflow.run,
+            PositionStart(position_id),
+            id=names.position_workflow_id(position_id),
+            task_queue=self.queue,
+        )
+
+    def owner(self, position_id: PositionId) -> Owner:
+        handle: Owner = self.client.get_workflow_handle_for(
+            PositionWorkflow.run, names.position_workflow_id(position_id)
+        )
+        return handle
+
+
+@asynccontextmanager
+async def open_hall(client: Client, database_url: str) -> AsyncIterator[Hall]:
+    """Seed a desk at the present time, since the server's clock is a real one."""
+    async with open_desk(database_url, datetime.now(UTC), BREATH_S) as desk:
+        yield Hall(desk, client, f"queue-{uuid.uuid4().hex}")
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Look until something holds, for a while."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await holds():  # noqa: ASYNC110 - a server is looked at
+            await asyncio.sleep(0.02)
+
+
+def methods_of(*owners: object) -> list[Callable[..., object]]:
+    """Return every activity method of some objects."""
+    methods = [getattr(owner, name) for owner in owners for name in dir(type(owner))]
+    return [m for m in methods if hasattr(m, "__temporal_activity_definition")]
