@@ -208,6 +208,18 @@ async def list_finished(db: Database, after: datetime, limit: int) -> Sequence[T
     ]
 
 
+async def find_signals(db: Database, beginning: str, limit: int) -> Sequence[SignalId]:
+    """Return the signals whose ids begin so, the newest first."""
+    query = (
+        select(signals.c.signal_id)
+        .where(func.starts_with(signals.c.signal_id, beginning))
+        .order_by(signals.c.committed_at.desc())
+        .limit(limit)
+    )
+    async with db.transaction() as connection:
+        return [SignalId(found) for found in (await connection.execute(query)).scalars()]
+
+
 def _sum(column: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
     return type_coerce(func.coalesce(func.sum(column), 0), MONEY)
 

@@ -1,0 +1,117 @@
+"""Answers `whalecopy status|positions|trades|whales|why` from the records of a running stack."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from answers import (
+    Answer,
+    answer_positions,
+    answer_status,
+    answer_trades,
+    answer_whales,
+    answer_why,
+)
+from embedded.addresses import load_addresses, normalise_database_url
+from storage.audit import find_signals
+from storage.migrate import check_schema
+from storage.port import StorageError, StorageUnavailableError
+from storage.postgres import PostgresStore
+from storage.view_money import load_overview, load_risk_figures
+from storage.view_trades import list_position_rows, list_trade_rows, load_trade_detail
+from storage.views import TradeFilter
+from trading.rules import Rules
+from trading.types import SignalId
+
+ROWS_MAX = 500
+TRADES_SHOWN = 50
+POOL_SIZE = 2
+
+
+class InquireError(Exception):
+    """There is nothing to ask, or no such thing; the message says what to do."""
+
+
+class Stack(Protocol):
+    """Which stack is asked, as the settings name it."""
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's address, "" for the embedded one."""
+
+    @property
+    def home(self) -> Path:
+        """Return where an embedded stack left word of its addresses."""
+
+    @property
+    def rules(self) -> Rules:
+        """Return the numbers in force."""
+
+
+async def inquire(settings: Stack, command: str, argument: str = "") -> Answer:
+    """Answer one command from the records.
+
+    Raises:
+        InquireError: no stack runs, its database does not answer, or there is no such signal.
+    """
+    url = _database_of(settings)
+    store = PostgresStore(url, settings.rules.risk, pool_size=POOL_SIZE)
+    try:
+        await check_schema(url)
+        return await _answer(store, command, argument)
+    except StorageUnavailableError as error:
+        where = "DATABASE_URL" if settings.database_url else f"the stack of {settings.home}"
+        raise InquireError(f"the database of {where} does not answer: {error}") from error
+    except StorageError as error:
+        raise InquireError(f"the records cannot be read: {error}") from error
+    finally:
+        await store.close()
+
+
+def _database_of(settings: Stack) -> str:
+    if settings.database_url:
+        try:
+            return normalise_database_url(settings.database_url)
+        except ValueError as error:
+            raise InquireError(f"DATABASE_URL: {error}") from error
+    addresses = load_addresses(settings.home)
+    if addresses is None:
+        raise InquireError(
+            f"no stack runs on {settings.home}: start one with `whalecopy up`, "
+            "or set WHALECOPY_HOME or DATABASE_URL"
+        )
+    return addresses.database_url
+
+
+async def _answer(store: PostgresStore, command: str, argument: str) -> Answer:
+    now = datetime.now(UTC)
+    match command:
+        case "status":
+            figures = await load_risk_figures(store, now)
+            return answer_status(await load_overview(store, now), figures, store.rules)
+        case "positions":
+            return answer_positions(await list_position_rows(store, ROWS_MAX))
+        case "trades":
+            return answer_trades(await list_trade_rows(store, TradeFilter(TRADES_SHOWN)))
+        case "whales":
+            followed = sorted(await store.list_followed())[:ROWS_MAX]
+            records = [await store.load_whale(wallet) for wallet in followed]
+            return answer_whales([record for record in records if record is not None])
+        case "why":
+            return await _why(store, argument)
+        case _:
+            raise InquireError(f"expected a question that is known, received {command!r}")
+
+
+async def _why(store: PostgresStore, beginning: str) -> Answer:
+    found = await find_signals(store, beginning, limit=2) if beginning else ()
+    exact = [signal_id for signal_id in found if signal_id == beginning] or found
+    if not exact:
+        raise InquireError(
+            f"expected the beginning of a signal's id, found none like {beginning!r}"
+        )
+    if len(exact) > 1:
+        raise InquireError(f"more than one signal begins with {beginning!r}: give more of its id")
+    detail = await load_trade_detail(store, SignalId(exact[0]))
+    assert detail is not None, f"expected signal {exact[0]} to stay"
+    return answer_why(detail)
