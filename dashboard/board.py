@@ -206,9 +206,15 @@ def _progress(play: Play) -> int | None:
 
 
 def _feed(row: FeedRow, now: datetime) -> Json:
-    health = "unknown"
-    if row.last_heard_at is not None:
-        health = "silent" if now - row.last_heard_at > SILENCE_MAX else "speaking"
     figures = to_json(row)
     assert isinstance(figures, dict), "a record is written as an object"
-    return {**figures, "health": health}
+    return {**figures, "health": _health(row, now)}
+
+
+def _health(row: FeedRow, now: datetime) -> str:
+    """Judge by the last word and by what was stored; without a word, quiet is not silence."""
+    if any(
+        at is not None and now - at <= SILENCE_MAX for at in (row.last_heard_at, row.last_stored_at)
+    ):
+        return "speaking"
+    return "unknown" if row.last_heard_at is None else "silent"

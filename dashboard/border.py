@@ -116,8 +116,6 @@ def _is_foreign(request: web.Request) -> bool:
 
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
-    if error.status < 400:
-        raise error
     message = {
         404: "nothing is here",
         405: f"{request.method} is not understood here",

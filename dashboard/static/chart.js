@@ -27,7 +27,9 @@ export function drawCurve(holder, points, readout) {
   svg.setAttribute("aria-label", describe(drawn));
   for (const tick of scale.ticks) svg.append(...ruler(tick, scale, width));
   svg.append(...times(scale, width));
-  const line = drawn.map((p, i) => `${i ? "L" : "M"}${scale.x(p.at).toFixed(1)},${scale.y(p.equity).toFixed(1)}`).join("");
+  const line = drawn
+    .map((p, i) => `${i ? "L" : "M"}${scale.x(p.at).toFixed(1)},${scale.y(p.equity).toFixed(1)}`)
+    .join("");
   const floor = HEIGHT - BOTTOM;
   const first = scale.x(drawn[0].at).toFixed(1);
   const last = scale.x(drawn.at(-1).at).toFixed(1);
@@ -65,7 +67,9 @@ function niceTicks(bottom, top, count) {
 function ruler(tick, scale, width) {
   const y = scale.y(tick).toFixed(1);
   const text = make("text", { x: LEFT - 8, y: Number(y) + 4, class: "label end" });
-  text.textContent = scale.ticks.every((t) => Number.isInteger(t)) ? `$${tick.toLocaleString("en-US")}` : usd(tick);
+  text.textContent = scale.ticks.every((t) => Number.isInteger(t))
+    ? `$${tick.toLocaleString("en-US")}`
+    : usd(tick);
   return [make("line", { x1: LEFT, x2: width - RIGHT, y1: y, y2: y, class: "ruler" }), text];
 }
 
@@ -103,7 +107,8 @@ function hand(svg, scale, readout) {
 }
 
 function timeText(at, span) {
-  const options = span > 86400000 * 2 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
+  const options =
+    span > 86400000 * 2 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
   if (span < 600000) options.second = "2-digit";
   return new Date(at).toLocaleString("en-GB", options);
 }
@@ -111,7 +116,8 @@ function timeText(at, span) {
 function describe(points) {
   const values = points.map((p) => p.equity);
   const [first, last] = [points[0].equity, points.at(-1).equity];
-  return `Equity went from ${usd(first)} to ${usd(last)}, lowest ${usdShort(Math.min(...values))}, highest ${usdShort(Math.max(...values))}`;
+  const [low, high] = [usdShort(Math.min(...values)), usdShort(Math.max(...values))];
+  return `Equity went from ${usd(first)} to ${usd(last)}, lowest ${low}, highest ${high}`;
 }
 
 function make(tag, attributes) {

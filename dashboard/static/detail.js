@@ -2,7 +2,17 @@
 
 import { age, el, link } from "/static/rows.js";
 import { outcome, stateTag, sub, whaleTag } from "/static/tables.js";
-import { clock, marketName, milliseconds, percent, price, shares, signedPercent, usd, words } from "/static/words.js";
+import {
+  clock,
+  marketName,
+  milliseconds,
+  percent,
+  price,
+  shares,
+  signedPercent,
+  usd,
+  words,
+} from "/static/words.js";
 
 const dialog = document.getElementById("detail");
 
@@ -29,13 +39,42 @@ function fill(body, detail) {
   const t = detail.trade;
   document.getElementById("detail-title").textContent = marketName(t.token);
   body.replaceChildren(
-    el("p", "", el("span", `side ${t.side.toLowerCase()}`, t.side), ` ${shares(t.size)} `, outcome(t.token), ` @ ${price(t.price)}, ${usd(t.notional)}, after `, whaleTag(t.whale)),
-    el("p", "", stateTag(t.state), t.reason ? ` ${words(t.reason)}` : "", t.workflow_url ? " " : "", t.workflow_url ? link(t.workflow_url, "workflow") : null),
+    el(
+      "p",
+      "",
+      el("span", `side ${t.side.toLowerCase()}`, t.side),
+      ` ${shares(t.size)} `,
+      outcome(t.token),
+      ` @ ${price(t.price)}, ${usd(t.notional)}, after `,
+      whaleTag(t.whale),
+    ),
+    el(
+      "p",
+      "",
+      stateTag(t.state),
+      t.reason ? ` ${words(t.reason)}` : "",
+      t.workflow_url ? " " : "",
+      t.workflow_url ? link(t.workflow_url, "workflow") : null,
+    ),
     times(t),
     ...(t.reason && !isTold(t, detail.steps) ? [el("h3", "", "Why not"), numbers(t.numbers)] : []),
-    ...detail.steps.flatMap((step) => [el("h3", "", words(step.step), el("span", "quiet", ` at ${clock(step.decided_at)}`)), numbers(step.numbers)]),
+    ...detail.steps.flatMap((step) => [
+      el("h3", "", words(step.step), el("span", "quiet", ` at ${clock(step.decided_at)}`)),
+      numbers(step.numbers),
+    ]),
     ...detail.orders.flatMap(orderPart),
-    ...(detail.events.length ? [el("h3", "", "Events"), el("ul", "lines", ...detail.events.map((e) => el("li", "", e.title, sub(words(e.type), ", ", age(e.at, "", " ago")))))] : []),
+    ...(detail.events.length
+      ? [
+          el("h3", "", "Events"),
+          el(
+            "ul",
+            "lines",
+            ...detail.events.map((e) =>
+              el("li", "", e.title, sub(words(e.type), ", ", age(e.at, "", " ago"))),
+            ),
+          ),
+        ]
+      : []),
     el("p", "quiet small break", `signal ${t.signal_id}, transaction ${t.transaction_hash}`),
   );
 }
@@ -47,7 +86,8 @@ function isTold(t, steps) {
 }
 
 function times(t) {
-  const since = (iso) => (iso ? `${clock(iso)} (+${milliseconds(Date.parse(iso) - Date.parse(t.traded_at))})` : "–");
+  const since = (iso) =>
+    iso ? `${clock(iso)} (+${milliseconds(Date.parse(iso) - Date.parse(t.traded_at))})` : "–";
   return pairs([
     ["whale traded", clock(t.traded_at)],
     ["detected", since(t.detected_at)],
@@ -60,11 +100,19 @@ function times(t) {
 function orderPart(o) {
   const order = o.order;
   const parts = [
-    el("h3", "", `Order ${order.attempt}, ${order.order_type}`, el("span", "quiet", ` at ${clock(order.created_at)}`)),
+    el(
+      "h3",
+      "",
+      `Order ${order.attempt}, ${order.order_type}`,
+      el("span", "quiet", ` at ${clock(order.created_at)}`),
+    ),
     pairs([
       ["terms", `${order.side} ${shares(order.size)} @ ${price(order.price)}`],
       ["state", words(order.state) + (order.is_done ? "" : ", not done")],
-      ["filled", `${shares(order.filled_size)} @ ${price(order.avg_fill_price)} (${percent(Number(order.size) ? Number(order.filled_size) / Number(order.size) : 0)})`],
+      [
+        "filled",
+        `${shares(order.filled_size)} @ ${price(order.avg_fill_price)} (${percent(share(order))})`,
+      ],
       ["slippage", `${signedPercent(o.slippage)} against the mid-price ${price(order.reference_price)}`],
       ["sent", order.posts === 1 ? "once" : `${order.posts} times`],
       ...(order.error ? [["venue", order.error]] : []),
@@ -76,11 +124,26 @@ function orderPart(o) {
   return parts;
 }
 
+function share(order) {
+  return Number(order.size) ? Number(order.filled_size) / Number(order.size) : 0;
+}
+
 function fillTable(fills) {
-  const head = ["Fill", "Size", "Cost", "Fee", "Settlement"].map((name, i) => el("th", i > 0 && i < 4 ? "n" : "", name));
+  const head = ["Fill", "Size", "Cost", "Fee", "Settlement"].map((name, i) =>
+    el("th", i > 0 && i < 4 ? "n" : "", name),
+  );
   for (const each of head) each.scope = "col";
   const rows = fills.map((f) =>
-    el("tr", "", el("td", "", clock(f.matched_at)), el("td", "n", shares(f.size)), el("td", "n", usd(f.cost)), el("td", "n", usd(f.fee)), el("td", "", words(f.settlement))));
+    el(
+      "tr",
+      "",
+      el("td", "", clock(f.matched_at)),
+      el("td", "n", shares(f.size)),
+      el("td", "n", usd(f.cost)),
+      el("td", "n", usd(f.fee)),
+      el("td", "", words(f.settlement)),
+    ),
+  );
   return el("table", "small", el("thead", "", el("tr", "", ...head)), el("tbody", "", ...rows));
 }
 
@@ -90,5 +153,9 @@ function numbers(named) {
 }
 
 function pairs(rows) {
-  return el("dl", "pairs", ...rows.flatMap(([name, text]) => [el("dt", "", words(name)), el("dd", "break", String(text))]));
+  return el(
+    "dl",
+    "pairs",
+    ...rows.flatMap(([name, text]) => [el("dt", "", words(name)), el("dd", "break", String(text))]),
+  );
 }

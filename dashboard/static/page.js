@@ -4,7 +4,16 @@ import { drawCurve } from "/static/chart.js";
 import { openDetail } from "/static/detail.js";
 import { showRisk } from "/static/risk.js";
 import { el, refreshAges, show, write } from "/static/rows.js";
-import { filterTrades, showEvents, showFeeds, showLatency, showOrders, showPositions, showRefusals, showTrades } from "/static/tables.js";
+import {
+  filterTrades,
+  showEvents,
+  showFeeds,
+  showLatency,
+  showOrders,
+  showPositions,
+  showRefusals,
+  showTrades,
+} from "/static/tables.js";
 import { clock, gain, percent, signedUsd, usd } from "/static/words.js";
 
 const RETRY_MS = 5000;
@@ -50,7 +59,10 @@ function showStatus(told) {
   status = told;
   const { money, tally } = told;
   write("equity", usd(money.equity));
-  write("equity-note", Number(money.drawdown) > 0 ? `${percent(money.drawdown, 1)} below its peak` : "at its peak");
+  write(
+    "equity-note",
+    Number(money.drawdown) > 0 ? `${percent(money.drawdown, 1)} below its peak` : "at its peak",
+  );
   write("pnl", signedUsd(money.pnl), `number ${gain(money.pnl)}`);
   write("pnl-note", `deposits ${usd(money.deposits)}`);
   write("realised", signedUsd(money.realised_pnl), `number ${gain(money.realised_pnl)}`);
@@ -82,14 +94,25 @@ function showPlay(play) {
   show("play", play.tape != null);
   if (play.tape == null) return;
   const speed = play.speed && play.speed !== "1" ? `, ${play.speed} times as fast` : "";
-  const far = play.done ? "played to its end" : play.progress == null ? "playing" : `${play.progress}% played`;
-  const invented = el("details", "", el("summary", "", "What is invented"), el("ul", "", ...play.invented.map((each) => el("li", "", each))));
-  document.getElementById("play").replaceChildren(
-    el("strong", "", "Recorded books, invented whales. "),
-    el("span", "", `This is a tape (${play.tape}), not the market: ${far}${speed}.`),
-    play.invented.length ? invented : "",
-    el("span", "sub", [play.attribution, play.licence].filter(Boolean).join(" · ")),
+  const far = play.done
+    ? "played to its end"
+    : play.progress == null
+      ? "playing"
+      : `${play.progress}% played`;
+  const invented = el(
+    "details",
+    "",
+    el("summary", "", "What is invented"),
+    el("ul", "", ...play.invented.map((each) => el("li", "", each))),
   );
+  document
+    .getElementById("play")
+    .replaceChildren(
+      el("strong", "", "Recorded books, invented whales. "),
+      el("span", "", `This is a tape (${play.tape}), not the market: ${far}${speed}.`),
+      play.invented.length ? invented : "",
+      el("span", "sub", [play.attribution, play.licence].filter(Boolean).join(" · ")),
+    );
 }
 
 function showHealth(isFine) {
@@ -108,7 +131,8 @@ function redraw() {
   const points = [...curve];
   const last = points.at(-1);
   const now = new Date().toISOString();
-  if (status && last && now > last.at) points.push({ at: now, equity: status.money.equity, pnl: status.money.pnl });
+  if (status && last && now > last.at)
+    points.push({ at: now, equity: status.money.equity, pnl: status.money.pnl });
   drawCurve(document.getElementById("curve"), points, document.getElementById("curve-at"));
 }
 

@@ -37,7 +37,12 @@ function keyOf(limit) {
 
 function barOf(limit) {
   const kind = limit.is_full ? "full" : limit.is_near ? "near" : "";
-  const label = el("span", "label", limit.label, NAMES[limit.name] ? el("span", "sub", NAMES[limit.name]) : null);
+  const label = el(
+    "span",
+    "label",
+    limit.label,
+    NAMES[limit.name] ? el("span", "sub", NAMES[limit.name]) : null,
+  );
   const figures = el("span", "n", `${figure(limit.used, limit.unit)} of ${figure(limit.cap, limit.unit)}`);
   const made = el("div", `bar ${kind}`, el("span", "row", label, figures), bar(Number(limit.share)));
   made.title = `${limit.name} ${percent(limit.share)} used`;
@@ -54,9 +59,17 @@ function showHalt(risk) {
   show("halt", risk.entries_halted || risk.halts.length > 0);
   const lines = [];
   if (risk.entries_halted) lines.push(el("strong", "", `Entries are halted: ${risk.halt_reason}`));
-  if (risk.paused_until) lines.push(el("span", "", ` Until ${new Date(risk.paused_until).toLocaleTimeString("en-GB")}.`));
+  if (risk.paused_until)
+    lines.push(el("span", "", ` Until ${new Date(risk.paused_until).toLocaleTimeString("en-GB")}.`));
   for (const halt of risk.halts.filter((each) => each.scope === "TOKEN")) {
-    lines.push(el("span", "sub", `One token is halted (${halt.key.slice(0, 10)}…): ${halt.reason}, `, age(halt.halted_at, "", " ago")));
+    lines.push(
+      el(
+        "span",
+        "sub",
+        `One token is halted (${halt.key.slice(0, 10)}…): ${halt.reason}, `,
+        age(halt.halted_at, "", " ago"),
+      ),
+    );
   }
   if (risk.entries_halted) lines.push(el("span", "sub", "Exits go on."));
   holder.replaceChildren(...lines);

@@ -2,17 +2,38 @@
 
 import { age, bar, cell, el, keep, link, show, tableRow, write } from "/static/rows.js";
 import {
-  gain, marketName, milliseconds, percent, price, shares, signedPercent, signedUsd, usd, usdShort,
-  whaleName, words,
+  gain,
+  marketName,
+  milliseconds,
+  percent,
+  price,
+  shares,
+  signedPercent,
+  signedUsd,
+  usd,
+  usdShort,
+  whaleName,
+  words,
 } from "/static/words.js";
 
 const COPIED = new Set(["FILLED", "PARTIAL"]);
 const RUNNING = new Set(["WAITING", "RUNNING"]);
 const BAD = new Set(["FAULT", "VENUE_REJECTED", "FAILED_SETTLEMENT"]);
+const GROUPS = {
+  copied: ["FILLED", "PARTIAL"],
+  refused: ["FILTERED", "RISK_REJECTED"],
+  running: ["WAITING", "RUNNING"],
+};
 const NUMBERS_SHOWN = 3;
+const ROWS_FIRST = 20;
+const ROWS_MORE = 40;
+const BOUND = /_(min|max)$/;
+const SOURCES = { CHAIN: "chain", RTDS: "RTDS", DATA_API: "Data API" };
 
 let shown = "all";
 let trades = [];
+let older = [];
+let rows = ROWS_FIRST;
 
 export function showPositions(positions) {
   keep(document.getElementById("positions-rows"), positions, (p) => p.position_id, positionRow);
@@ -22,11 +43,8 @@ export function showPositions(positions) {
 
 export function showTrades(latest, openDetail) {
   trades = latest;
-  const wanted = trades.filter(isShown);
-  keep(document.getElementById("trades-rows"), wanted, (t) => t.signal_id, (t) => tradeRow(t, openDetail));
-  show("trades-empty", wanted.length === 0);
-  write("trades-empty", trades.length ? "None of the latest signals." : "No signals yet.");
-  write("trades-count", trades.length ? `latest ${trades.length}` : "");
+  if (shown !== "all") fetchOlder(openDetail);
+  drawTrades(openDetail);
 }
 
 export function filterTrades(openDetail) {
@@ -34,9 +52,46 @@ export function filterTrades(openDetail) {
   for (const button of buttons) {
     button.addEventListener("click", () => {
       shown = button.dataset.show;
+      older = [];
+      rows = ROWS_FIRST;
       for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
       showTrades(trades, openDetail);
     });
+  }
+  document.getElementById("trades-more").addEventListener("click", () => {
+    rows += ROWS_MORE;
+    drawTrades(openDetail);
+  });
+}
+
+function drawTrades(openDetail) {
+  const known = new Map([...older, ...trades].map((trade) => [trade.signal_id, trade]));
+  const wanted = [...known.values()].filter(isShown);
+  wanted.sort((a, b) => b.committed_at.localeCompare(a.committed_at));
+  keep(
+    document.getElementById("trades-rows"),
+    wanted.slice(0, rows),
+    (t) => t.signal_id,
+    (t) => tradeRow(t, openDetail),
+  );
+  show("trades-empty", wanted.length === 0);
+  write("trades-empty", trades.length ? "None." : "No signals yet.");
+  show("trades-more", wanted.length > rows);
+  write("trades-count", wanted.length ? `latest ${wanted.length}` : "");
+}
+
+// The stream brings the latest signals of all kinds; what a filter wants may lie further back.
+async function fetchOlder(openDetail) {
+  const asked = shown;
+  try {
+    const answers = await Promise.all(
+      GROUPS[asked].map(async (state) => (await fetch(`/api/trades?limit=100&state=${state}`)).json()),
+    );
+    if (asked !== shown) return;
+    older = answers.flatMap((answer) => answer.trades || []);
+    drawTrades(openDetail);
+  } catch {
+    // The link at the top says that the server is gone; the latest signals stay.
   }
 }
 
@@ -69,11 +124,26 @@ export function stateTag(state) {
 
 function positionRow(p) {
   return tableRow(
-    cell("Market", "market", el("strong", "", marketName(p.token)), sub(outcome(p.token), " after ", whaleTag(p.whale))),
+    cell(
+      "Market",
+      "market",
+      el("strong", "", marketName(p.token)),
+      sub(outcome(p.token), " after ", whaleTag(p.whale)),
+    ),
     cell("Size", "n", shares(p.size), provisional(p)),
     cell("Entry", "n", price(p.avg_entry_price), sub(usd(p.exposure))),
-    cell("Mark", "n", price(p.mark_price), p.marked_at ? sub(age(p.marked_at, "", " ago")) : sub("not marked")),
-    cell("P&L", `n ${gain(p.unrealised_pnl)}`, signedUsd(p.unrealised_pnl), sub(signedPercent(p.unrealised_share))),
+    cell(
+      "Mark",
+      "n",
+      price(p.mark_price),
+      p.marked_at ? sub(age(p.marked_at, "", " ago")) : sub("not marked"),
+    ),
+    cell(
+      "P&L",
+      `n ${gain(p.unrealised_pnl)}`,
+      signedUsd(p.unrealised_pnl),
+      sub(signedPercent(p.unrealised_share)),
+    ),
     cell("Levels", "levels", ...levels(p)),
     cell("State", "state", positionState(p)),
   );
@@ -88,11 +158,16 @@ function provisional(p) {
 // Where the mark stands between stop and target, and the levels in figures.
 function levels(p) {
   const { stop_loss_price: stop, take_profit_price: target, trailing_stop_price: trail } = p.levels;
-  const figures = [stop && `stop ${price(stop)}`, trail && `trail ${price(trail)}`, target && `target ${price(target)}`];
+  const figures = [
+    stop && `stop ${price(stop)}`,
+    trail && `trail ${price(trail)}`,
+    target && `target ${price(target)}`,
+  ];
   const text = el("span", "sub", figures.filter(Boolean).join(" · ") || "no levels");
   const low = Math.max(Number(stop ?? NaN), Number(trail ?? -1));
   if (stop == null || target == null || p.mark_price == null || Number(target) <= low) return [text];
-  const place = (value) => `${Math.min(100, Math.max(0, ((Number(value) - low) / (Number(target) - low)) * 100))}%`;
+  const place = (value) =>
+    `${Math.min(100, Math.max(0, ((Number(value) - low) / (Number(target) - low)) * 100))}%`;
   const entry = el("span", "entry");
   const mark = el("span", `mark ${gain(p.unrealised_pnl)}`);
   entry.style.left = place(p.avg_entry_price);
@@ -111,7 +186,7 @@ function tradeRow(t, openDetail) {
   const side = el("span", `side ${t.side.toLowerCase()}`, t.side);
   const order = el("span", "", side, ` ${shares(t.size)} `, outcome(t.token), ` @ ${price(t.price)}`);
   return tableRow(
-    cell("When", "when", age(t.committed_at, "", " ago"), sub(words(t.source))),
+    cell("When", "when", age(t.committed_at, "", " ago"), sub(SOURCES[t.source] || t.source)),
     cell("Whale's order", "market", order, clipped(marketName(t.token)), sub(whaleTag(t.whale))),
     cell("Notional", "n", usdShort(t.notional)),
     cell("State", "", stateTag(t.state), sub(detailButton(t, openDetail))),
@@ -122,17 +197,27 @@ function tradeRow(t, openDetail) {
 function cameOf(t) {
   if (Number(t.filled_size) > 0) {
     const filled = `${shares(t.filled_size)} @ ${price(t.avg_fill_price)}`;
-    return [el("span", "", filled), sub(`${usd(t.filled_notional)}, sent after ${milliseconds(t.latency_ms)}`)];
+    return [
+      el("span", "", filled),
+      sub(`${usd(t.filled_notional)}, sent after ${milliseconds(t.latency_ms)}`),
+    ];
   }
   if (COPIED.has(t.state)) return [el("span", "", "sold by the position's exit")];
-  if (t.reason) return [el("span", "", words(t.reason)), sub(lastNumbers(t.numbers))];
+  if (t.reason) return [el("span", "", words(t.reason)), sub(decisive(t.numbers))];
   return [el("span", "quiet", RUNNING.has(t.state) ? "under way" : "nothing filled")];
 }
 
-// The figures computed last stand closest to the no.
-function lastNumbers(numbers) {
+// The figures that decided: the bounds computed last and what each bounds, else the last ones.
+function decisive(numbers) {
   const named = Object.entries(numbers).filter(([name]) => name !== "verdict");
-  return named.slice(-NUMBERS_SHOWN).map(([name, text]) => `${name} ${short(text)}`).join(" · ");
+  const last = named.slice(-NUMBERS_SHOWN);
+  const bounds = last.filter(([name]) => BOUND.test(name));
+  const bases = bounds.map(([name]) => name.replace(BOUND, ""));
+  const bounded = named.filter(
+    ([name]) => !BOUND.test(name) && bases.some((base) => name.startsWith(base) || name.endsWith(base)),
+  );
+  const shown = bounded.length ? [...bounded.slice(-2), ...bounds] : last;
+  return shown.map(([name, text]) => `${name.replaceAll("_", " ")} ${short(text)}`).join(" · ");
 }
 
 function short(text) {
@@ -151,10 +236,21 @@ function detailButton(t, openDetail) {
 function orderLine(o) {
   const order = o.order;
   const side = el("span", `side ${order.side.toLowerCase()}`, order.side);
-  const what = el("span", "", side, ` ${shares(order.size)} `, outcome(order.token), ` @ ${price(order.price)}`);
+  const what = el(
+    "span",
+    "",
+    side,
+    ` ${shares(order.size)} `,
+    outcome(order.token),
+    ` @ ${price(order.price)}`,
+  );
   const matched = `${percent(Number(order.size) ? Number(order.size_matched) / Number(order.size) : 0)} matched`;
   const posts = order.posts === 1 ? "sent once" : `sent ${order.posts} times`;
-  const line = el("li", "", row(what, el("span", `tag ${order.had_unknown ? "bad" : "running"}`, words(order.state))));
+  const line = el(
+    "li",
+    "",
+    row(what, el("span", `tag ${order.had_unknown ? "bad" : "running"}`, words(order.state))),
+  );
   line.append(sub(marketName(order.token)), sub(`${matched}, ${posts}, `, age(order.created_at, "", " old")));
   if (order.error) line.append(sub(order.error));
   return line;
@@ -162,32 +258,63 @@ function orderLine(o) {
 
 function feedLine(f) {
   const kind = { speaking: "good", silent: "bad" }[f.health] || "no";
-  const heard = f.last_heard_at ? age(f.last_heard_at, "heard ", " ago") : "when it last spoke is not recorded";
-  const line = el("li", "", row(el("strong", "", f.feed), el("span", `tag ${kind}`, f.health)), sub(heard));
+  const heard = f.last_heard_at ? age(f.last_heard_at, "heard ", " ago") : "";
+  const line = el("li", "", row(el("strong", "", f.feed), el("span", `tag ${kind}`, f.health)));
+  if (heard) line.append(sub(heard));
+  if (f.health === "unknown") line.append(sub("when it last spoke is not recorded"));
   if (f.last_stored_at) {
     const count = f.stored_last_hour == null ? "" : `, ${f.stored_last_hour} in the last hour`;
     line.append(sub(age(f.last_stored_at, "last stored ", " ago"), count));
   }
-  if (f.refused_last_day) line.append(el("span", "sub warn-text", `${f.refused_last_day} refused today, last: ${f.last_refusal}`));
+  if (f.refused_last_day)
+    line.append(el("span", "sub warn-text", `${f.refused_last_day} refused today, last: ${f.last_refusal}`));
   return line;
 }
 
 function eventLine(e) {
   const kind = { PAGE: "bad", ERROR: "bad", WARNING: "warn" }[e.severity] || "no";
-  return el("li", "", row(el("span", "", e.title), el("span", `tag ${kind}`, words(e.severity))), sub(words(e.type), ", ", age(e.at, "", " ago")));
+  return el(
+    "li",
+    "",
+    row(el("span", "", e.title), el("span", `tag ${kind}`, words(e.severity))),
+    sub(words(e.type), ", ", age(e.at, "", " ago")),
+  );
 }
 
 export function showRefusals(refusals) {
-  const named = Object.entries(refusals).sort((a, b) => b[1] - a[1]).slice(0, 10);
+  const named = Object.entries(refusals)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 10);
   const most = Math.max(1, ...named.map(([, n]) => n));
-  keep(document.getElementById("refusals"), named, ([reason]) => reason, ([reason, n]) =>
-    el("div", "bar plainbar", row(el("span", "", words(reason)), el("span", "n", String(n))), bar(n / most)));
+  keep(
+    document.getElementById("refusals"),
+    named,
+    ([reason]) => reason,
+    ([reason, n]) =>
+      el(
+        "div",
+        "bar plainbar",
+        row(el("span", "", words(reason)), el("span", "n", String(n))),
+        bar(n / most),
+      ),
+  );
   show("refusals-empty", named.length === 0);
 }
 
 export function showLatency(hops) {
-  keep(document.getElementById("latency"), hops, (h) => h.hop, (h) =>
-    el("tr", "", el("td", "", words(h.hop)), el("td", "n", String(h.n)), ...[h.p50_ms, h.p90_ms, h.p99_ms].map((ms) => el("td", "n", milliseconds(ms)))));
+  keep(
+    document.getElementById("latency"),
+    hops,
+    (h) => h.hop,
+    (h) =>
+      el(
+        "tr",
+        "",
+        el("td", "", words(h.hop)),
+        el("td", "n", String(h.n)),
+        ...[h.p50_ms, h.p90_ms, h.p99_ms].map((ms) => el("td", "n", milliseconds(ms))),
+      ),
+  );
   show("latency-empty", hops.length === 0);
 }
 
@@ -210,10 +337,5 @@ export function row(...children) {
 }
 
 function isShown(t) {
-  if (shown === "copied") return COPIED.has(t.state);
-  if (shown === "refused") return t.reason != null;
-  if (shown === "running") return RUNNING.has(t.state);
-  return true;
+  return shown === "all" || GROUPS[shown].includes(t.state);
 }
-
-

@@ -48,7 +48,8 @@ export function ago(iso, now = Date.now()) {
 export const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB");
 export const shortWallet = (wallet) => `${wallet.slice(0, 6)}\u2026${wallet.slice(-4)}`;
 export const whaleName = (whale) => whale.pseudonym || shortWallet(whale.wallet);
-export const marketName = (token) => token.question || `unknown market, token ${token.token_id.slice(0, 8)}\u2026`;
+export const marketName = (token) =>
+  token.question || `unknown market, token ${token.token_id.slice(0, 8)}\u2026`;
 
 function size(text) {
   return Math.abs(Number(text));

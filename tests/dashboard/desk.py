@@ -18,7 +18,7 @@ from tests.dashboard.fake_records import NOW, FakePlay, FakeRecords
 from trading.rules import RiskRules
 
 READ_EVERY_S = 0.01
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def a_board(records: Records, play: Play | None = None, mode: str = "replay") -> Board:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from dashboard.play import Play
-from storage.port import Event, PositionRecord, StorageUnavailableError, StoredSignal
+from storage.port import Event, PositionRecord, StorageError, StorageUnavailableError, StoredSignal
 from storage.views import (
     DecisionStep,
     EquityPoint,
@@ -219,6 +219,7 @@ class FakeRecords:
     events: list[EventRow] = field(default_factory=lambda: [an_event()])
     is_down: bool = False
     is_broken: bool = False
+    is_refused: bool = False
     wanted: list[TradeFilter] = field(default_factory=list)
     reads: int = 0
 
@@ -226,6 +227,8 @@ class FakeRecords:
         self.reads += 1
         if self.is_down:
             raise StorageUnavailableError("expected an answer, received none")
+        if self.is_refused:
+            raise StorageError("relation MYSTERY does not exist")
         if self.is_broken:
             raise ValueError("expected a known state, received MYSTERY")
 
@@ -264,7 +267,9 @@ class FakeRecords:
     async def list_feeds(self, now: datetime) -> Sequence[FeedRow]:
         self._answer()
         return [
+            FeedRow("account", last_stored_at=NOW - timedelta(seconds=30)),
             FeedRow("chain", NOW - timedelta(seconds=1), NOW, 12),
+            FeedRow("data_api", last_stored_at=NOW - timedelta(seconds=31)),
             FeedRow(
                 "prices",
                 refused_last_day=2,

@@ -53,7 +53,13 @@ async def test_feeds_speak_are_silent_or_unknown() -> None:
     feeds = await a_board(FakeRecords()).feeds()
     assert isinstance(feeds, list)
     health = {str(fields(feed)["feed"]): fields(feed)["health"] for feed in feeds}
-    assert health == {"chain": "speaking", "prices": "unknown", "rtds": "silent"}
+    assert health == {
+        "account": "speaking",
+        "chain": "speaking",
+        "data_api": "unknown",
+        "prices": "unknown",
+        "rtds": "silent",
+    }
 
 
 async def test_the_equity_curve_is_cash_plus_bid_value() -> None:

@@ -111,8 +111,9 @@ async def test_a_silent_database_is_told_without_details() -> None:
         assert answer.json["message"] == "the database does not answer"
 
 
-async def test_a_fault_of_ours_is_told_without_details() -> None:
-    async with a_desk(FakeRecords(is_broken=True)) as desk:
+@pytest.mark.parametrize("records", [FakeRecords(is_broken=True), FakeRecords(is_refused=True)])
+async def test_a_fault_of_ours_is_told_without_details(records: FakeRecords) -> None:
+    async with a_desk(records) as desk:
         answer = await desk.ask("/api/positions")
         assert answer.status == 500
         assert "MYSTERY" not in answer.body
