@@ -1,6 +1,7 @@
 """A worker of ours, sandboxed, over real records and a fake venue."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -8,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.records import PositionReview, PositionStart, TradeEnd
+from storage.names import name_position
 from tests.activities.desk import Desk, open_desk
+from tests.storage.builders import WALLET, WHALE, YES
 from trading.types import PositionId, Side, SignalId
 from workflows import names, options
 from workflows.copy_trade import CopyTradeWorkflow
@@ -88,7 +92,12 @@ class Hall:
 async def open_hall(client: Client, database_url: str) -> AsyncIterator[Hall]:
     """Seed a desk at the present time, since the server's clock is a real one."""
     async with open_desk(database_url, datetime.now(UTC), BREATH_S) as desk:
-        yield Hall(desk, client, f"queue-{uuid.uuid4().hex}")
+        hall = Hall(desk, client, f"queue-{uuid.uuid4().hex}")
+        try:
+            yield hall
+        finally:  # every database's first position has the same id, and so has its owner
+            with contextlib.suppress(RPCError):
+                await hall.owner(name_position(WALLET, WHALE, YES, 1)).terminate()
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
