@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 DONE, REFUSED, USAGE = 0, 1, 2
 REPLAY_SPEED = Decimal(20)
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _COMMANDS[options.command](options, rest)
     except ValidationError as error:
         status = _refuse(_settings_message(error))
+    except SettingsError as error:
+        status = _refuse(f"wrong settings: {error}; a list is written as JSON")
     except KeyboardInterrupt:
         status = 130
     sys.stdout.flush()
@@ -82,9 +85,11 @@ def _count(text: str) -> int:
 
 
 def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from account import AccountError
     from embedded.errors import EmbeddedError
     from launch import LaunchError, UpOptions, up
     from settings import TradingMode, load_settings
+    from storage.port import StorageError
 
     settings = load_settings()
     asked = UpOptions(
@@ -98,10 +103,27 @@ def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         until_done=options.until_done,
         as_json=options.json,
     )
+    if asked.mode is TradingMode.LIVE and not settings.may_trade_live:
+        return _refuse("expected LIVE_TRADING=yes beside --mode live, nothing is sent")
+    if asked.tape is not None and not asked.tape.is_file():
+        return _refuse(f"expected a tape, found no file {asked.tape}")
+    told = (EmbeddedError, LaunchError, AccountError, StorageError)
     try:
         return asyncio.run(_until_signal(lambda: up(asked, settings)))
-    except (EmbeddedError, LaunchError) as error:
+    except told as error:
         return _refuse(str(error))
+    except BaseExceptionGroup as errors:
+        found = errors.subgroup(told)
+        if found is None:
+            raise
+        return _refuse(str(_first(found)))
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first of several failures that came together: it is enough to tell."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _until_signal(work: Callable[[], Awaitable[int]]) -> int:
@@ -123,7 +145,6 @@ def _paper(_options: argparse.Namespace, rest: Sequence[str]) -> int:
 
 def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from inquire import InquireError, inquire
-
     from settings import load_settings
 
     try:
@@ -137,22 +158,35 @@ def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
 
 def _db(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from embedded.errors import EmbeddedError
     from settings import load_settings
-    from storage.migrate import migrate
+    from storage.port import StorageError
 
     settings = load_settings()
     if not settings.database_url:
         return _refuse("expected DATABASE_URL; `whalecopy up` migrates its own database")
-    asyncio.run(migrate(settings.database_url))
+    try:
+        asyncio.run(_migrate(settings.database_url))
+    except (EmbeddedError, StorageError) as error:
+        return _refuse(str(error))
     return DONE
 
 
+async def _migrate(database_url: str) -> None:
+    from embedded.outside import check_database
+    from storage.migrate import migrate
+
+    await migrate(await check_database(database_url))
+
+
 def _settings_message(error: ValidationError) -> str:
+    """Name each variable as it is set: the conventional ones are capitals, the others ours."""
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
-        where = ".".join(str(part) for part in problem["loc"]).upper()
+        name = ".".join(str(part) for part in problem["loc"])
+        where = name if name == name.upper() else f"WHALECOPY_{name.upper()}"
         lines.append(f"{where + ': ' if where else ''}{problem['msg']}")
-    return "wrong settings\n  " + "\n  ".join(lines)
+    return "wrong settings: " + "; ".join(lines)
 
 
 def _refuse(message: str) -> int:

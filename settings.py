@@ -1,5 +1,6 @@
 """Every setting, read once from the environment; only composition roots import this."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
@@ -7,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
@@ -57,16 +58,16 @@ class Settings(BaseSettings):
 
     home: Path = Path(".whalecopy")
     profile: Profile = Profile.DEFAULT
-    replay_speed: Decimal = Decimal(1)
+    replay_speed: Decimal = Field(default=Decimal(1), gt=0)
     private_key: SecretStr | None = None
     private_key_file: Path | None = None
     funder: str = ""
     signature_type: SignatureType = SignatureType.POLY_1271
     entry_order_type: OrderType = OrderType.FAK
     sizing_mode: SizingMode = SizingMode.KELLY
-    fixed_notional_usd: Decimal = Decimal(100)
-    percent: Decimal = Decimal("0.02")
-    proportional_share: Decimal = Decimal("0.05")
+    fixed_notional_usd: Decimal = Field(default=Decimal(100), gt=0)
+    percent: Decimal = Field(default=Decimal("0.02"), gt=0, le=1)  # a share: 0.02 is 2 %
+    proportional_share: Decimal = Field(default=Decimal("0.05"), gt=0)
     whales: tuple[str, ...] = ()
 
     clob_url: str = PRODUCTION.clob
@@ -79,17 +80,30 @@ class Settings(BaseSettings):
     rpc_ws_urls: tuple[str, ...] = PRODUCTION.rpc_ws
 
     bind: str = "127.0.0.1"
-    dashboard_port: int = 8080
+    dashboard_port: int = Field(default=8080, ge=0, le=65535)
     temporal_ui_url: str = ""
-    metrics_port: int = 0  # 0: a free one
+    metrics_port: int = Field(default=0, ge=0, le=65535)  # 0: a free one
     log_json: bool = False
     stack_id: str = ""  # names this stack in the wallet's lease
 
     @model_validator(mode="after")
     def _live_needs_two_switches(self) -> Self:
-        if self.trading_mode is TradingMode.LIVE and self.live_trading != "yes":
+        if self.trading_mode is TradingMode.LIVE and not self.may_trade_live:
             raise ValueError("expected LIVE_TRADING=yes beside TRADING_MODE=live, nothing is sent")
         return self
+
+    @property
+    def may_trade_live(self) -> bool:
+        """Tell whether real orders are allowed at all."""
+        return self.live_trading == "yes"
+
+    @field_validator("whales")
+    @classmethod
+    def _whales_are_addresses(cls, whales: tuple[str, ...]) -> tuple[str, ...]:
+        for whale in whales:
+            if re.fullmatch(r"0x[0-9a-fA-F]{40}", whale) is None:
+                raise ValueError(f"expected 0x and 40 hex digits, received {whale!r}")
+        return whales
 
     @property
     def endpoints(self) -> VenueEndpoints:

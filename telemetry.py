@@ -16,6 +16,7 @@ _PUBLIC_KEYS = frozenset(
     {"order_hash", "condition_id", "transaction_hash", "signal_id", "intent_id", "position_id"}
 )
 REDACTED = "[redacted]"
+KEY_BYTES = 32
 
 
 def set_up_logging(process: str, *, as_json: bool) -> None:
@@ -30,7 +31,9 @@ def set_up_logging(process: str, *, as_json: bool) -> None:
         scrub,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -55,9 +58,25 @@ def scrub(
 ) -> MutableMapping[str, Any]:
     """Replace what looks like a private key, except in fields that name public hashes."""
     for key, field in event.items():
-        if isinstance(field, str) and key not in _PUBLIC_KEYS:
-            event[key] = _SECRET.sub(REDACTED, field)
+        if key not in _PUBLIC_KEYS:
+            event[key] = _scrubbed(field)
     return event
+
+
+def _scrubbed(field: object) -> object:
+    match field:
+        case str():
+            return _SECRET.sub(REDACTED, field)
+        case bytes():
+            return _SECRET.sub(REDACTED, field.hex()) if len(field) == KEY_BYTES else repr(field)
+        case BaseException():
+            return _SECRET.sub(REDACTED, f"{type(field).__name__}: {field}")
+        case dict():
+            return {key: _scrubbed(each) for key, each in field.items()}
+        case list() | tuple():
+            return [_scrubbed(each) for each in field]
+        case _:
+            return field
 
 
 async def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> web.AppRunner:
