@@ -37,6 +37,16 @@ class Account:
     signer: LocalSigner
 
 
+def refuse_production(settings: Settings) -> None:
+    """Let real orders out in live mode only, whatever the addresses say."""
+    if settings.endpoints.is_production and settings.trading_mode is not TradingMode.LIVE:
+        raise AccountError(
+            f"TRADING_MODE={settings.trading_mode} sends nothing to {settings.clob_url}: point "
+            "WHALECOPY_CLOB_URL and its companions at a local venue (`whalecopy paper`), or use "
+            "`whalecopy up`, which starts one"
+        )
+
+
 def wallet_file(settings: Settings) -> Path:
     """Return where this home keeps the paper wallet of the chosen signature type."""
     return settings.home / f"paper-wallet-{int(settings.signature_type)}.json"
@@ -58,6 +68,7 @@ def open_wallet(settings: Settings) -> TradingWallet:
 
 async def open_account(settings: Settings, access: VenueAccess) -> Account:
     """Return the account, its API user derived from the key, and keep the user for ingest."""
+    refuse_production(settings)
     wallet = open_wallet(settings)
     signer = LocalSigner(wallet.private_key)
     user = await fetch_user(access, signer)

@@ -16,7 +16,7 @@ import aiohttp
 from account import load_account
 from embedded.addresses import Addresses
 from embedded.ports import free_port
-from embedded.services import ProcessEvent, ProcessEventKind, Service
+from embedded.services import ProcessEvent, ProcessEventKind, Service, Stage
 from embedded.stack import Stack, StackSettings
 from narrate import Narrator, Progress
 from report import Report, ReportSubject, make_report
@@ -246,6 +246,7 @@ def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
         command=(sys.executable, *words),
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         ready=lambda: _answers(f"http://127.0.0.1:{port}/ok"),
+        stage=Stage.SERVER,  # it outlives those who still talk to it
         cwd=ROOT,
     )
 

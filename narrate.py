@@ -39,9 +39,7 @@ class Narrator:
         self.say(f"  Temporal UI  {temporal_ui or 'of your own server'}")
         self.say(f"  mode         {mode} (Ctrl-C stops everything)")
         if mode is TradingMode.REPLAY:
-            self.say(
-                "  books are recorded (CC BY 4.0); whales and their trades are invented"
-            )
+            self.say("  books are recorded (CC BY 4.0); whales and their trades are invented")
         self.say("")
 
     def say_trade(self, line: TradeLine, what: str) -> None:

@@ -21,6 +21,7 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from account import Account, open_account
+from activities.dust import DustKeeper
 from activities.evidence import Detective
 from activities.markets import MarketDesk
 from activities.orders import OrderActivities, OrderPorts
@@ -37,9 +38,9 @@ from ingest.dispatch import Dispatcher, DispatchPorts
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.lease import WalletLease
+from storage.migrate import check_schema
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
-from trading.rules import Rules
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
@@ -70,24 +71,28 @@ class Parts:
 
 async def run_worker(settings: Settings) -> None:
     """Work until told to stop: hold the wallet's lease, dispatch signals, run workflows."""
+    await check_schema(settings.database_url)
     async with _parts(settings) as parts:
         lease = WalletLease(parts.store, parts.account.trading.funder, _holder(settings), utc_now)
         await lease.acquire()
-        await _book_opening_cash(parts)
+        desk = Desk.of(parts)
+        cash = await desk.gateway.fetch_cash()
+        await parts.store.record_deposit(cash, f"opening:{desk.gateway.wallet}", utc_now())
         client = await connect(settings)
-        metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
-        worker = _worker(client, parts, lease)
+        worker = _worker(client, _activities(parts, desk, lease))
         dispatcher = Dispatcher(
             DispatchPorts(parts.store, parts.store, parts.bell, client), _claimant(), utc_now
         )
+        dust = DustKeeper(desk.gateway, parts.store, desk.markets, utc_now)
         gc.collect()
         gc.freeze()
-        try:
-            async with worker:
-                log.info("worker_ready", wallet=parts.account.trading.funder)
-                await _until_stopped(lease.keep(), dispatcher.run())
-        finally:
-            await metrics.cleanup()
+        async with worker:
+            metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
+            log.info("worker_ready", wallet=desk.gateway.wallet)
+            try:
+                await _until_stopped(lease.keep(), dispatcher.run(), dust.run())
+            finally:
+                await metrics.cleanup()
 
 
 async def prepare(settings: Settings) -> None:
@@ -126,12 +131,34 @@ async def _parts(settings: Settings) -> AsyncIterator[Parts]:
             await store.close()
 
 
-def _worker(client: Client, parts: Parts, lease: WalletLease) -> Worker:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The venue as the activities see it; one set of fee schedules prices everything."""
+
+    gateway: PolymarketGateway
+    markets: MarketDesk
+    chain: PolygonChain
+
+    @classmethod
+    def of(cls, parts: Parts) -> "Desk":
+        """Put the adapters together."""
+        fees = FeeSchedules(parts.access)
+        gateway = PolymarketGateway(
+            parts.access,
+            parts.account.trading,
+            parts.account.signer,
+            GatewayParts(fees, OrderFormV2()),
+        )
+        markets = MarketDesk(PolymarketMarketData(parts.access, fees), parts.store, utc_now)
+        return cls(gateway, markets, PolygonChain(parts.access))
+
+
+def _worker(client: Client, activities: Sequence[Callable[..., object]]) -> Worker:
     return Worker(
         client,
         task_queue=names.TASK_QUEUE,
         workflows=[CopyTradeWorkflow, PositionWorkflow],
-        activities=_activities(parts, lease),
+        activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_workflow_tasks=200,
@@ -145,35 +172,23 @@ def _worker(client: Client, parts: Parts, lease: WalletLease) -> Worker:
     )
 
 
-def _activities(parts: Parts, lease: WalletLease) -> Sequence[Callable[..., object]]:
+def _activities(parts: Parts, desk: Desk, lease: WalletLease) -> Sequence[Callable[..., object]]:
     store, rules = parts.store, parts.settings.rules
-    fees = FeeSchedules(parts.access)
-    gateway = PolymarketGateway(
-        parts.access,
-        parts.account.trading,
-        parts.account.signer,
-        GatewayParts(fees, OrderFormV2()),
-    )
-    desk = MarketDesk(PolymarketMarketData(parts.access, fees), store, utc_now)
-    chain = PolygonChain(parts.access)
-    detective = Detective(gateway, chain, store, rules.orders, utc_now)
-    signals = SignalPorts(store, store, store, store, desk, parts.bell)
+    gateway, markets = desk.gateway, desk.markets
+    detective = Detective(gateway, desk.chain, store, rules.orders, utc_now)
     return methods_of(
-        SignalActivities(signals, rules, utc_now),
-        PricingActivities(store, store, desk, rules, utc_now),
-        RiskActivities(RiskPorts(gateway, store, store, store, desk), rules, utc_now),
+        SignalActivities(
+            SignalPorts(store, store, store, store, markets, parts.bell), rules, utc_now
+        ),
+        PricingActivities(store, store, markets, rules, utc_now),
+        RiskActivities(RiskPorts(gateway, store, store, store, markets), rules, utc_now),
         OrderActivities(
             OrderPorts(gateway, store, detective, parts.bell, lease), rules.orders, utc_now
         ),
-        _positions(gateway, store, desk, rules),
+        PositionActivities(
+            PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now
+        ),
     )
-
-
-def _positions(
-    gateway: PolymarketGateway, store: PostgresStore, desk: MarketDesk, rules: Rules
-) -> PositionActivities:
-    ports = PositionPorts(gateway, store, store, store, desk)
-    return PositionActivities(ports, rules.exits, utc_now)
 
 
 def methods_of(*owners: object) -> list[Callable[..., object]]:
@@ -185,19 +200,6 @@ def methods_of(*owners: object) -> list[Callable[..., object]]:
             if hasattr(method, "__temporal_activity_definition"):
                 found.append(method)
     return found
-
-
-async def _book_opening_cash(parts: Parts) -> None:
-    """Book the wallet's cash at the venue once, as the deposit that everything starts from."""
-    fees = FeeSchedules(parts.access)
-    gateway = PolymarketGateway(
-        parts.access,
-        parts.account.trading,
-        parts.account.signer,
-        GatewayParts(fees, OrderFormV2()),
-    )
-    cash = await gateway.fetch_cash()
-    await parts.store.record_deposit(cash, f"opening:{gateway.wallet}", utc_now())
 
 
 async def _until_stopped(*coroutines: "asyncio._CoroutineLike[None]") -> None:

@@ -32,6 +32,7 @@ from ingest.whales import WhaleBook
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.cache import RedisCache
+from storage.migrate import check_schema
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
 from trading.types import Wallet
@@ -46,6 +47,7 @@ def utc_now() -> datetime:
 
 async def run_ingest(settings: Settings) -> None:
     """Listen until told to stop: whales, our own account, and the prices of what we hold."""
+    await check_schema(settings.database_url)
     registry = CollectorRegistry()
     health = FeedHealth(registry, utc_now)
     account = load_account(settings)

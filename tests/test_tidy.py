@@ -21,11 +21,15 @@ ROOMS = (
     "workflows",
 )
 COMPOSITION_ROOTS = {
+    "account.py",
+    "bench/latency.py",
     "cli.py",
-    "launch.py",
-    "worker.py",
-    "ingest/__main__.py",
     "dashboard/__main__.py",
+    "ingest/__main__.py",
+    "inquire.py",
+    "launch.py",
+    "narrate.py",
+    "worker.py",
 }
 TRADING_MAY_IMPORT = {
     "dataclasses",
