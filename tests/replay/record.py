@@ -58,6 +58,8 @@ class Shelf:
 
 def _without_noise(part: object) -> object:
     if isinstance(part, dict):
+        if part.get("kind") == "TASK_QUEUE_KIND_STICKY":  # named for the worker's process
+            return {"kind": part["kind"], "name": "sticky"}
         return {key: _without_noise(kept) for key, kept in part.items() if key not in NOISE}
     if isinstance(part, list):
         return [_without_noise(kept) for kept in part]

@@ -9,7 +9,6 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from tests.activities.desk import held
 from tests.fakes import Answer
-from tests.storage.builders import usd
 from tests.workflows.hall import Hall, until
 from trading.types import (
     ExitReason,
@@ -67,8 +66,11 @@ async def test_a_signal_that_is_not_worth_it_is_refused(jumping_hall: Hall) -> N
         end = await hall.copy()
         assert end.state is await hall.desk.state(end.signal_id) is SignalState.FILTERED
         hall.desk.venue.quote("0.50", "0.51")
-        await hall.desk.store.record_deposit(usd(-9_999), "withdrawn", hall.desk.clock())
-        assert (await hall.copy("s2")).state in (SignalState.FILTERED, SignalState.RISK_REJECTED)
+        busy = replace(hall.desk.rules.risk, open_orders_max=0)
+        hall.desk.rules = replace(hall.desk.rules, risk=busy)
+    async with hall.worker():
+        end = await hall.copy("s2")
+        assert end.state is await hall.desk.state(end.signal_id) is SignalState.RISK_REJECTED
     assert hall.desk.venue.posts == []
 
 
