@@ -82,18 +82,18 @@ def _scrubbed(field: object) -> object:
 async def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> web.AppRunner:
     """Serve /metrics, /healthz and /readyz on loopback; port 0 takes a free one."""
     app = web.Application()
-    app.router.add_get("/metrics", lambda _request: _metrics(registry))
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        return web.Response(body=generate_latest(registry), headers=headers)
+
+    app.router.add_get("/metrics", show_metrics)
     app.router.add_get("/healthz", _fine)
     app.router.add_get("/readyz", _fine)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     return runner
-
-
-async def _metrics(registry: CollectorRegistry) -> web.Response:
-    body = generate_latest(registry)
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _fine(_request: web.Request) -> web.Response:

@@ -33,13 +33,19 @@ class WalletLease:
 
     async def acquire(self) -> None:
         """Wait until the lease is ours; another stack's must run out first."""
-        while True:
-            epoch = await self._facts.acquire_lease(self._wallet, self._holder, self._clock())
-            if epoch is not None:
-                self._epoch = epoch
-                return
-            log.warning("lease_held_by_another_stack", wallet=self._wallet)
+        while (epoch := await self._try_acquire()) is None:  # noqa: ASYNC110 - rows set no event
             await asyncio.sleep(RENEW_EVERY_S)
+        self._epoch = epoch
+
+    async def _try_acquire(self) -> int | None:
+        try:
+            epoch = await self._facts.acquire_lease(self._wallet, self._holder, self._clock())
+        except StorageUnavailableError as error:
+            log.warning("lease_not_acquired", error=str(error))
+            return None
+        if epoch is None:
+            log.warning("lease_held_by_another_stack", wallet=self._wallet)
+        return epoch
 
     async def keep(self) -> None:
         """Renew the lease until cancelled; raise FencedError when another stack has it."""

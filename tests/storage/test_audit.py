@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from storage.audit import (
     count_left,
     count_signals,
@@ -21,81 +23,75 @@ from tests.storage.builders import (
     signal,
     sold,
     trade,
-    usd,
 )
 from trading.types import Reason, Refusal, Settlement, SignalId, SignalState
 
+BEFORE = later(-60)
+WIDE = Refusal(Reason.SPREAD_TOO_WIDE, {})
 
-async def test_signals_are_counted_by_state_and_reason(store: PostgresStore) -> None:
-    for n in range(4):
-        await store.record_signal(signal(f"s{n}"), later(n))
-    for n in (1, 2):
-        refusal = Refusal(Reason.SPREAD_TOO_WIDE)
-        await store.finish_signal(SignalId(f"s{n}"), SignalState.FILTERED, refusal, later(9))
-    await store.finish_signal(SignalId("s3"), SignalState.FILLED, None, later(9))
-    counts = await count_signals(store, later(1))
-    assert counts.by_state == {SignalState.FILTERED: 2, SignalState.FILLED: 1}
+
+async def test_signals_are_counted_by_state_and_reason_since_a_time(store: PostgresStore) -> None:
+    await store.record_signal(signal("old"), later(-3600))
+    for n, name in enumerate(("s1", "s2", "s3")):
+        await store.record_signal(signal(name), later(n))
+    await store.finish_signal(SignalId("s1"), SignalState.FILTERED, WIDE, later(5))
+    await store.finish_signal(SignalId("s2"), SignalState.FILTERED, WIDE, later(5))
+    counts = await count_signals(store, BEFORE)
+    assert counts.by_state == {SignalState.FILTERED: 2, SignalState.WAITING: 1}
     assert counts.by_reason == {"SPREAD_TOO_WIDE": 2}
-    assert counts.total == counts.terminal == 3
-    everything = await count_signals(store, NOW)
-    assert (everything.total, everything.terminal) == (4, 3)
+    assert (counts.total, counts.terminal) == (3, 2)
 
 
-async def test_orders_that_left_us_are_summed_without_failed_fills(funded: PostgresStore) -> None:
-    await reserved(funded, entry("never sent#1"))
-    intent = await reserved(funded, entry("s1#1", cost_max="52"))
+async def test_orders_are_summed_with_fills_that_did_not_fail(funded: PostgresStore) -> None:
+    never_sent = await reserved(funded, entry("s9#1", size="10", at="0.10"))
+    intent = await reserved(funded, entry("s1#1"))
     await funded.begin_sending(intent.order.order_hash, 1, NOW)
-    good = trade(intent, "t1", size="60", fee="0.5")
-    ghost = trade(intent, "t2", size="40", settlement=Settlement.FAILED)
-    await booked(funded, intent, good, ghost)
-    [summed] = await sum_orders(funded, NOW)
-    assert summed.order_hash == intent.order.order_hash
-    assert summed.posts == 1
-    assert summed.filled == 60
-    assert summed.cost == 30
-    assert summed.fee == usd("0.5")
-    assert await sum_orders(funded, later(1)) == []
+    failed = trade(intent, "t2", size="40", settlement=Settlement.FAILED)
+    await booked(funded, intent, trade(intent, "t1", size="60", fee="0.3"), failed)
+    [found] = await sum_orders(funded, BEFORE)
+    assert found.order_hash == intent.order.order_hash != never_sent.order.order_hash
+    assert [found.filled, found.cost, found.fee] == [60, 30, Decimal("0.3")]
+    assert found.posts == 1
+    assert await sum_orders(funded, later(60)) == []
 
 
-async def test_cash_shares_and_profit_are_summed_with_the_dust(funded: PostgresStore) -> None:
+async def test_cash_and_shares_are_those_of_the_ledger_and_the_positions(
+    funded: PostgresStore,
+) -> None:
+    position = await bought(funded, fee="0.5")
+    assert await sum_cash(funded, WALLET) == Decimal("9949.5")
+    assert await sum_shares(funded, WALLET) == {YES: 100}
+    assert await count_left(funded) == (1, 0)
+    await sold(funded, position)
     assert await sum_shares(funded, WALLET) == {}
-    await sold(funded, await bought(funded), at="0.60", size="99.99")
-    assert await sum_shares(funded, WALLET) == {YES: usd("0.01")}
-    assert await sum_cash(funded, WALLET) == usd("10009.994")
-    assert await sum_realised(funded, NOW) == usd("9.999")
-    assert await sum_realised(funded, later(1)) == 0
-
-
-async def test_what_is_left_is_counted(funded: PostgresStore) -> None:
+    assert await sum_realised(funded, BEFORE) == Decimal("9.5")
     assert await count_left(funded) == (0, 0)
-    await bought(funded, "s1#1")
-    await reserved(funded, entry("s2#1"))
+
+
+async def test_a_reservation_that_is_not_released_is_left(funded: PostgresStore) -> None:
+    await reserved(funded, entry())
     assert await count_left(funded) == (1, 1)
 
 
-async def test_each_hop_is_measured(funded: PostgresStore) -> None:
-    empty = await measure_latency(funded, NOW)
-    assert [hop.n for hop in empty.values()] == [0, 0]
-    await funded.record_signal(signal("s1"), later(1))
-    intent = await reserved(funded, entry("s1#1"))
-    await funded.begin_sending(intent.order.order_hash, 1, later(3))
-    hops = await measure_latency(funded, NOW)
+async def test_latency_is_measured_hop_by_hop(funded: PostgresStore) -> None:
+    for n, name in enumerate(("s1", "s2", "s3")):
+        await funded.record_signal(signal(name), later(n))
+    hops = await measure_latency(funded, BEFORE)
+    assert hops["frame_to_committed"].n == 3
     assert hops["frame_to_committed"].p50_ms == 980
-    assert hops["committed_to_sent"].p99_ms == 2000
+    assert hops["committed_to_sent"].n == 0
 
 
-async def test_ended_signals_are_listed_with_what_was_filled(funded: PostgresStore) -> None:
-    for n in (1, 2):
-        await funded.record_signal(signal(f"s{n}"), NOW)
+async def test_finished_signals_are_listed_in_the_order_of_their_ends(
+    funded: PostgresStore,
+) -> None:
+    for name in ("s1", "s2", "s3"):
+        await funded.record_signal(signal(name), NOW)
     await bought(funded, "s1#1")
-    await funded.finish_signal(SignalId("s1"), SignalState.FILLED, None, later(5))
-    refusal = Refusal(Reason.NO_EDGE)
-    await funded.finish_signal(SignalId("s2"), SignalState.FILTERED, refusal, later(6))
-    first, second = await list_finished(funded, NOW, 10)
-    assert (first.signal_id, first.state, first.reason) == ("s1", SignalState.FILLED, None)
-    assert first.filled == 100
-    assert first.cost == 50
-    assert second.reason == "NO_EDGE"
-    assert second.filled == 0
-    assert [line.signal_id for line in await list_finished(funded, later(5), 10)] == ["s2"]
-    assert len(await list_finished(funded, NOW, 1)) == 1
+    await funded.finish_signal(SignalId("s2"), SignalState.FILTERED, WIDE, later(1))
+    await funded.finish_signal(SignalId("s1"), SignalState.FILLED, None, later(2))
+    refused, filled = await list_finished(funded, NOW, 10)
+    assert (refused.signal_id, refused.reason) == ("s2", "SPREAD_TOO_WIDE")
+    assert filled.signal_id == "s1"
+    assert [filled.filled, filled.cost] == [100, 50]
+    assert [line.signal_id for line in await list_finished(funded, later(1), 10)] == ["s1"]

@@ -1,74 +1,79 @@
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import pytest
 
-from storage import lease as lease_module
+import storage.lease
 from storage.lease import WalletLease
-from storage.port import FencedError
+from storage.port import FactStore, FencedError, StorageUnavailableError
 from storage.postgres import PostgresStore
 from tests.storage.builders import NOW, WALLET, later
-from trading.rules import RiskRules
+from trading.types import Wallet
 
 
-class Clock:
-    """A clock that moves on by a step whenever it is read."""
+class Leases:
+    """Answers what it is told to, one after another; the last answer for ever."""
 
-    def __init__(self, step: int) -> None:
-        self.seconds = -step
-        self.step = step
+    def __init__(self, answers: Sequence[int | Exception | None]) -> None:
+        self._answers = list(answers)
+        self.asked = asyncio.Event()
 
-    def __call__(self) -> datetime:
-        self.seconds += self.step
-        return later(self.seconds)
+    async def acquire_lease(self, wallet: Wallet, holder: str, now: datetime) -> int | None:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if len(self._answers) == 1:
+            self.asked.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_module, "RENEW_EVERY_S", 0.01)
+def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renew at once."""
+    monkeypatch.setattr(storage.lease, "RENEW_EVERY_S", 0)
 
 
-async def test_a_free_lease_is_ours_at_once(store: PostgresStore) -> None:
-    lease = WalletLease(store, WALLET, "us", Clock(1))
+def lease_of(*answers: int | Exception | None) -> tuple[WalletLease, Leases]:
+    leases = Leases(answers)
+    return WalletLease(cast("FactStore", leases), WALLET, "us", lambda: NOW), leases
+
+
+async def test_a_lease_is_waited_for_while_another_has_it_or_the_database_is_away() -> None:
+    lease, _ = lease_of(None, StorageUnavailableError("away"), None, 7)
     assert lease.epoch == 0
+    async with asyncio.timeout(5):
+        await lease.acquire()
+    assert lease.epoch == 7
+
+
+@pytest.mark.parametrize("taken", [None, 8])
+async def test_a_lease_that_another_stack_took_ends_this_one(taken: int | None) -> None:
+    lease, _ = lease_of(7, 7, taken)
     await lease.acquire()
-    assert lease.epoch == 1
-
-
-async def test_another_stacks_lease_must_run_out_first(store: PostgresStore) -> None:
-    await store.acquire_lease(WALLET, "them", NOW)
-    clock = Clock(5)
-    lease = WalletLease(store, WALLET, "us", clock)
-    await lease.acquire()
-    assert lease.epoch == 2
-    assert clock.seconds == 10
-
-
-async def test_a_lease_is_kept_by_renewing_it(store: PostgresStore) -> None:
-    clock = Clock(1)
-    lease = WalletLease(store, WALLET, "us", clock)
-    await lease.acquire()
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
+    async with asyncio.timeout(5):
+        with pytest.raises(FencedError, match=WALLET):
             await lease.keep()
-    assert lease.epoch == 1
-    renewed_at = clock.seconds
-    assert renewed_at > 0
-    assert await store.acquire_lease(WALLET, "them", later(renewed_at + 8)) is None
 
 
-async def test_a_lease_that_another_stack_took_is_lost(store: PostgresStore) -> None:
-    lease = WalletLease(store, WALLET, "us", Clock(11))
+async def test_a_database_that_is_away_for_a_while_costs_no_lease() -> None:
+    lease, leases = lease_of(7, StorageUnavailableError("away"), 7)
     await lease.acquire()
-    assert await store.acquire_lease(WALLET, "them", later(10)) == 2
-    with pytest.raises(FencedError, match="taken by another stack"):
-        await lease.keep()
+    keeping = asyncio.create_task(lease.keep())
+    async with asyncio.timeout(5):
+        await leases.asked.wait()
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert lease.epoch == 7
 
 
-async def test_a_database_that_is_away_is_waited_for() -> None:
-    away = PostgresStore("postgresql+asyncpg://postgres@127.0.0.1:1/none", RiskRules(), WALLET)
-    lease = WalletLease(away, WALLET, "us", Clock(1))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await lease.keep()
-    await away.close()
+async def test_two_stacks_hold_a_wallet_one_after_the_other(store: PostgresStore) -> None:
+    first = WalletLease(store, WALLET, "first", lambda: NOW)
+    await first.acquire()
+    second = WalletLease(store, WALLET, "second", lambda: later(11))
+    async with asyncio.timeout(20):
+        await second.acquire()
+        assert (first.epoch, second.epoch) == (1, 2)
+        with pytest.raises(FencedError):
+            await first.keep()

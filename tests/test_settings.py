@@ -1,0 +1,87 @@
+import os
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from settings import Profile, Settings, TradingMode
+from trading.types import OrderType, SizingMode
+
+OURS = ("WHALECOPY_", "DATABASE_URL", "REDIS_URL", "TEMPORAL_", "TRADING_MODE", "LIVE_TRADING")
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+
+
+def test_without_any_setting_nothing_real_is_traded() -> None:
+    settings = Settings()
+    assert settings.trading_mode is TradingMode.PAPER
+    assert not settings.may_trade_live
+    assert settings.bind == "127.0.0.1"
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADING_MODE", "replay")
+    monkeypatch.setenv("WHALECOPY_PROFILE", "replay")
+    monkeypatch.setenv("WHALECOPY_REPLAY_SPEED", "20")
+    monkeypatch.setenv("WHALECOPY_ENTRY_ORDER_TYPE", "GTC")
+    monkeypatch.setenv("WHALECOPY_SIZING_MODE", "FIXED")
+    monkeypatch.setenv("WHALECOPY_FIXED_NOTIONAL_USD", "25.5")
+    monkeypatch.setenv("WHALECOPY_CLOB_URL", "http://127.0.0.1:1")
+    settings = Settings()
+    assert settings.profile is Profile.REPLAY
+    assert settings.rules.orders.entry_order_type is OrderType.GTC
+    assert settings.rules.sizing.mode is SizingMode.FIXED
+    assert settings.rules.sizing.fixed_notional == Decimal("25.5")
+    assert settings.endpoints.clob == "http://127.0.0.1:1"
+
+
+def test_live_trading_needs_both_switches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADING_MODE", "live")
+    for said in ("", "YES", "true", "1"):
+        monkeypatch.setenv("LIVE_TRADING", said)
+        with pytest.raises(ValidationError, match="LIVE_TRADING=yes"):
+            Settings()
+    monkeypatch.setenv("LIVE_TRADING", "yes")
+    assert Settings().may_trade_live
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong"),
+    [
+        ("WHALECOPY_REPLAY_SPEED", "0"),
+        ("WHALECOPY_REPLAY_SPEED", "-3"),
+        ("WHALECOPY_REPLAY_SPEED", "Infinity"),
+        ("WHALECOPY_FIXED_NOTIONAL_USD", "NaN"),
+        ("WHALECOPY_PERCENT", "1.5"),
+        ("WHALECOPY_METRICS_PORT", "-1"),
+        ("WHALECOPY_DASHBOARD_PORT", "65536"),
+        ("WHALECOPY_WHALES", '["0x12"]'),
+    ],
+)
+def test_impossible_figures_are_refused(
+    variable: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, wrong)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_a_wrong_setting_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALECOPY_PRIVATE_KEY", "0x" + "ab" * 32)
+    monkeypatch.setenv("WHALECOPY_REPLAY_SPEED", "0")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "abab" not in str(caught.value)
+    monkeypatch.delenv("WHALECOPY_REPLAY_SPEED")
+    assert "abab" not in repr(Settings())
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_every_profile_has_rules(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALECOPY_PROFILE", profile.value)
+    assert Settings().rules.risk.wallet_max > 0
