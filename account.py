@@ -55,7 +55,7 @@ def wallet_file(settings: Settings) -> Path:
 def open_wallet(settings: Settings) -> TradingWallet:
     """Return the configured wallet; in paper and replay mode, make one the first time."""
     if settings.private_key_file is not None:
-        return _own_wallet(settings, SecretStr(settings.private_key_file.read_text().strip()))
+        return _own_wallet(settings, _read_key(settings.private_key_file))
     if settings.private_key is not None:
         return _own_wallet(settings, settings.private_key)
     if settings.trading_mode is TradingMode.LIVE:
@@ -81,20 +81,32 @@ def load_account(settings: Settings) -> TradingAccount:
     path = settings.home / USER_FILE
     try:
         kept = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise AccountError(f"expected {path}: start a worker first, it derives the keys") from error
-    credentials = ApiCredentials(
-        kept["key"], SecretStr(kept["secret"]), SecretStr(kept["passphrase"])
-    )
-    return TradingAccount(
-        ApiUser(Wallet(kept["address"]), credentials),
-        Wallet(kept["funder"]),
-        SignatureType(kept["signature_type"]),
-    )
+        credentials = ApiCredentials(
+            kept["key"], SecretStr(kept["secret"]), SecretStr(kept["passphrase"])
+        )
+        return TradingAccount(
+            ApiUser(Wallet(kept["address"]), credentials),
+            Wallet(kept["funder"]),
+            SignatureType(kept["signature_type"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AccountError(
+            f"expected the API user in {path}: start a worker first, it derives the keys"
+        ) from error
+
+
+def _read_key(path: Path) -> SecretStr:
+    try:
+        return SecretStr(path.read_text().strip())
+    except OSError as error:
+        raise AccountError(f"WHALECOPY_PRIVATE_KEY_FILE cannot be read: {error}") from error
 
 
 def _own_wallet(settings: Settings, key: SecretStr) -> TradingWallet:
-    derived = wallet_of_key(key, settings.signature_type)
+    try:
+        derived = wallet_of_key(key, settings.signature_type)
+    except ValueError as error:
+        raise AccountError("expected a private key of 64 hex digits, received none") from error
     if settings.funder and settings.funder.lower() != derived.funder:
         raise AccountError(
             f"expected WHALECOPY_FUNDER {derived.funder} for this key, received {settings.funder}"

@@ -12,12 +12,13 @@ from settings import TradingMode
 from storage.audit import TradeLine, count_left, count_signals, list_finished
 from storage.port import FactStore, StorageUnavailableError
 from storage.postgres import PostgresStore
-from trading.types import SignalState, Usd
+from trading.types import SignalId, SignalState, Usd
 
 POLL_S = 0.5
+LATE_BY = timedelta(seconds=5)  # an end that was written first may be seen last
 SUMMARY_EVERY = timedelta(seconds=15)
 QUIET_AFTER_DONE = timedelta(seconds=3)
-LINES_MAX = 200
+LINES_MAX = 1000
 _FILLED = (SignalState.FILLED, SignalState.PARTIAL)
 
 
@@ -28,8 +29,8 @@ class Narrator:
         self._out = out
 
     def say(self, text: str) -> None:
-        """Write one line now."""
-        self._out.write(text + "\n")
+        """Write one line now, without what could move the cursor: strangers wrote parts of it."""
+        self._out.write("".join(c for c in text if c.isprintable()) + "\n")
         self._out.flush()
 
     def say_addresses(self, dashboard: str, temporal_ui: str | None, mode: TradingMode) -> None:
@@ -75,7 +76,8 @@ class Progress:
         self._venue_url = venue_url
         self._narrator = narrator
         self._started_at = datetime.now(UTC)
-        self._seen_at = self._started_at
+        self._look_from = self._started_at
+        self._told: dict[SignalId, datetime] = {}
         self._summed_at = self._started_at
         self._rest_since: datetime | None = None
 
@@ -91,10 +93,16 @@ class Progress:
             await asyncio.sleep(POLL_S)
 
     async def _tell(self) -> None:
-        lines = await list_finished(self._store, self._seen_at, LINES_MAX)
+        lines = await list_finished(self._store, self._look_from, LINES_MAX)
         for line in lines:
-            self._narrator.say_trade(line, await _token_name(self._store, line))
-            self._seen_at = line.finished_at
+            if line.signal_id not in self._told:
+                self._narrator.say_trade(line, await _token_name(self._store, line))
+            self._told[line.signal_id] = line.finished_at
+        if lines:
+            newest = lines[-1].finished_at
+            back = timedelta() if len(lines) == LINES_MAX else LATE_BY
+            self._look_from = max(self._look_from, newest - back)
+            self._told = {s: at for s, at in self._told.items() if at > self._look_from}
         now = datetime.now(UTC)
         if now >= self._summed_at + SUMMARY_EVERY:
             self._summed_at = now

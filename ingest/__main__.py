@@ -84,6 +84,7 @@ async def run_ingest(settings: Settings) -> None:
         try:
             await _until_stopped(
                 whales.run(),
+                health.tell(store),
                 follower.run(whales.followed),
                 AccountListener(gateway, store, store, health, utc_now).run(),
                 watch.run(),

@@ -1,11 +1,19 @@
 """How the feeds are: when each last spoke, how much it said, what was refused, what failed."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from storage.port import FactStore, StorageError
+from storage.view_feeds import FEED_CURSOR
+
 SILENCE_MAX = timedelta(seconds=30)
+TELL_EVERY_S = 2.0
+
+log = structlog.get_logger()
 
 
 class FeedHealth:
@@ -47,6 +55,17 @@ class FeedHealth:
     def failed(self, what: str) -> None:
         """Note that a stream ended, or that a write or a signal did not get through."""
         self._failures.labels(what).inc()
+
+    async def tell(self, facts: FactStore) -> None:
+        """Leave word in the records of when each feed last spoke, until cancelled."""
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            try:
+                for feed, heard_at in tuple(self._heard_at.items()):
+                    await facts.save_cursor(FEED_CURSOR + feed, heard_at.isoformat(), self._clock())
+            except StorageError as error:
+                self.failed("feeds")
+                log.warning("feeds_not_told", error=str(error))
 
     def silent(self) -> dict[str, timedelta]:
         """Return the feeds that have been silent for more than 30 s, and for how long."""

@@ -1,8 +1,15 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
+import pytest
 from prometheus_client import CollectorRegistry
 
+import ingest.health
 from ingest.health import FeedHealth
+from storage.postgres import PostgresStore
+from storage.view_feeds import list_feeds
+from tests.ingest.desk import Ears, ShakyStore, until, utc_now
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -41,3 +48,22 @@ def test_metrics_count_messages_refusals_and_failures_by_feed() -> None:
     assert registry.get_sample_value("whalecopy_ingest_failures_total", {"what": "fill"}) == 1
     last = registry.get_sample_value("whalecopy_feed_last_message_timestamp_seconds", chain)
     assert last == START.timestamp()
+
+
+async def test_the_records_know_when_a_feed_last_spoke(
+    store: PostgresStore, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest.health, "TELL_EVERY_S", 0.01)
+    shaky = ShakyStore(store)
+    shaky.away = {"save_cursor": 1}
+    ears.health.heard("chain")
+    telling = asyncio.create_task(ears.health.tell(cast("PostgresStore", shaky)))
+
+    async def known() -> bool:
+        feeds = {row.feed: row.last_heard_at for row in await list_feeds(store, utc_now())}
+        return feeds["chain"] is not None and feeds["rtds"] is None
+
+    await until(known)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert ears.failures("feeds") == 1

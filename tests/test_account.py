@@ -1,0 +1,94 @@
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from account import AccountError, load_account, open_wallet, wallet_file
+from settings import Settings, TradingMode
+from trading.types import SignatureType
+
+KEY = "0x" + "11" * 32
+OTHER = "0x" + "22" * 20
+
+
+def settings_of(home: Path, **given: object) -> Settings:
+    known = Settings.model_validate(
+        {"home": home, "signature_type": SignatureType.EOA, "private_key": None, **given}
+    )
+    assert isinstance(known, Settings)
+    return known
+
+
+def test_a_paper_wallet_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    first, again = open_wallet(settings), open_wallet(settings)
+    assert first == again
+    assert stat.S_IMODE(wallet_file(settings).stat().st_mode) == 0o600
+
+
+def test_every_signature_type_has_a_wallet_of_its_own(tmp_path: Path) -> None:
+    funders = {
+        open_wallet(settings_of(tmp_path, signature_type=kind)).funder
+        for kind in (SignatureType.EOA, SignatureType.POLY_1271)
+    }
+    assert len(funders) == 2
+
+
+def test_a_given_key_is_used_and_never_written(tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY + "\n")
+    by_value = open_wallet(settings_of(tmp_path, private_key=SecretStr(KEY)))
+    by_file = open_wallet(settings_of(tmp_path, private_key_file=key_file))
+    assert by_value.funder == by_file.funder
+    assert not wallet_file(settings_of(tmp_path)).exists()
+
+
+def test_a_funder_that_does_not_belong_to_the_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AccountError, match="WHALECOPY_FUNDER") as caught:
+        open_wallet(settings_of(tmp_path, private_key=SecretStr(KEY), funder=OTHER))
+    assert KEY not in str(caught.value)
+
+
+def test_live_trading_makes_no_wallet_up(tmp_path: Path) -> None:
+    live = settings_of(tmp_path).model_copy(update={"trading_mode": TradingMode.LIVE})
+    with pytest.raises(AccountError, match="WHALECOPY_PRIVATE_KEY_FILE"):
+        open_wallet(live)
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AccountError, match="WHALECOPY_PRIVATE_KEY_FILE"):
+        open_wallet(settings_of(tmp_path, private_key_file=tmp_path / "none"))
+
+
+@pytest.mark.parametrize("wrong", ["", "0x12", "zz" * 32])
+def test_a_key_that_is_none_is_refused_without_showing_it(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(AccountError, match="private key") as caught:
+        open_wallet(settings_of(tmp_path, private_key=SecretStr(wrong)))
+    assert not wrong or wrong not in str(caught.value)
+
+
+def test_a_listener_reads_the_account_without_its_key(tmp_path: Path) -> None:
+    kept = {
+        "address": OTHER,
+        "funder": OTHER,
+        "signature_type": 3,
+        "key": "k",
+        "secret": "s",
+        "passphrase": "p",
+    }
+    (tmp_path / "api-user.json").write_text(json.dumps(kept))
+    account = load_account(settings_of(tmp_path))
+    assert (account.funder, account.signature_type) == (OTHER, SignatureType.POLY_1271)
+    assert "secret='s'" not in repr(account)
+
+
+@pytest.mark.parametrize("kept", [None, "", "[]", '{"address": "0x1"}'])
+def test_an_account_that_is_missing_or_broken_says_what_to_do(
+    tmp_path: Path, kept: str | None
+) -> None:
+    if kept is not None:
+        (tmp_path / "api-user.json").write_text(kept)
+    with pytest.raises(AccountError, match="start a worker first"):
+        load_account(settings_of(tmp_path))
