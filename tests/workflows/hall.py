@@ -24,7 +24,7 @@ from workflows.position import PositionWorkflow
 
 OURS = ("activities", "exchange", "storage", "trading", "workflows")
 BREATH_S = 0.005
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 
 Trade = WorkflowHandle[CopyTradeWorkflow, TradeEnd]
 Owner = WorkflowHandle[PositionWorkflow, PositionReview]
@@ -39,7 +39,13 @@ class Hall:
     queue: str
     workflows: Sequence[type] = (CopyTradeWorkflow, PositionWorkflow)
 
-    def worker(self, cached: int = 100) -> Worker:
+    @asynccontextmanager
+    async def worker(self, cached: int = 100) -> AsyncIterator[Worker]:
+        """Work on our queue; what takes too long fails instead of hanging."""
+        async with self._worker(cached) as worker, asyncio.timeout(PATIENCE_S):
+            yield worker
+
+    def _worker(self, cached: int) -> Worker:
         desk = self.desk
         restrictions = SandboxRestrictions.default.with_passthrough_modules(*OURS)
         return Worker(
