@@ -97,6 +97,16 @@ class Settings(BaseSettings):
         """Tell whether real orders are allowed at all."""
         return self.live_trading == "yes"
 
+    @property
+    def missing(self) -> str:
+        """Return which servers a process that needs all of them does not know, "" for none."""
+        given = {
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "TEMPORAL_ADDRESS": self.temporal_address,
+        }
+        return ", ".join(name for name, address in given.items() if not address)
+
     @field_validator("whales")
     @classmethod
     def _whales_are_addresses(cls, whales: tuple[str, ...]) -> tuple[str, ...]:

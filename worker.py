@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from account import Account, open_account
+from account import Account, AccountError, open_account
 from activities.dust import DustKeeper
 from activities.evidence import Detective
 from activities.markets import MarketDesk
@@ -34,11 +34,13 @@ from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
 from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
+from exchange.port import ExchangeError
 from ingest.dispatch import Dispatcher, DispatchPorts
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.lease import WalletLease
 from storage.migrate import check_schema
+from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
 from workflows import names
@@ -225,10 +227,21 @@ def _holder(settings: Settings) -> str:
 def main() -> int:
     """Run the worker, or with --prepare only make the account ready."""
     settings = load_settings()
+    only_prepares = "--prepare" in sys.argv[1:]
+    if settings.missing and not only_prepares:
+        return _fail(f"expected {settings.missing}, received none")
     set_up_logging("worker", as_json=settings.log_json)
-    work = prepare(settings) if "--prepare" in sys.argv[1:] else run_worker(settings)
-    uvloop.run(work)
+    work = prepare(settings) if only_prepares else run_worker(settings)
+    try:
+        uvloop.run(work)
+    except (AccountError, ExchangeError, StorageError) as error:
+        return _fail(str(error))
     return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"worker: {message}\n")
+    return 1
 
 
 if __name__ == "__main__":

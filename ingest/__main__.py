@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from account import load_account
+from account import AccountError, load_account
 from exchange.polymarket.chain import ChainFeed
 from exchange.polymarket.client import PolymarketGateway
 from exchange.polymarket.data_api import DataApi
@@ -33,6 +33,7 @@ from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.cache import RedisCache
 from storage.migrate import check_schema
+from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
 from trading.types import Wallet
@@ -111,9 +112,19 @@ async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
 def main() -> int:
     """Run the listener until it is stopped."""
     settings = load_settings()
+    if settings.missing:
+        return _fail(f"expected {settings.missing}, received none")
     set_up_logging("ingest", as_json=settings.log_json)
-    uvloop.run(run_ingest(settings))
+    try:
+        uvloop.run(run_ingest(settings))
+    except (AccountError, StorageError) as error:
+        return _fail(str(error))
     return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"ingest: {message}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -40,6 +40,13 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.endpoints.clob == "http://127.0.0.1:1"
 
 
+def test_a_process_can_tell_which_servers_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1")
+    assert Settings().missing == "DATABASE_URL, TEMPORAL_ADDRESS"
+
+
 def test_live_trading_needs_both_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADING_MODE", "live")
     for said in ("", "YES", "true", "1"):
