@@ -41,10 +41,10 @@ class Character:
 
 
 CAST = (
-    Character("kestrel", "skilful", Style.TAKER, 0.9, 0.75, 260, 170),
-    Character("heron", "skilful", Style.SLICED, 0.85, 0.72, 210, 150, sells=True),
-    Character("osprey", "skilful", Style.MAKER, 0.8, 0.7, 180, 140),
-    Character("avocet", "skilful", Style.TAKER, 0.8, 0.71, 320, 160, sells=True),
+    Character("kestrel", "skilful", Style.TAKER, 0.8, 0.75, 260, 170),
+    Character("heron", "skilful", Style.SLICED, 0.7, 0.72, 210, 150, sells=True),
+    Character("osprey", "skilful", Style.MAKER, 0.75, 0.7, 180, 140),
+    Character("avocet", "skilful", Style.TAKER, 0.65, 0.71, 320, 160, sells=True),
     Character("plover", "mediocre", Style.TAKER, 0.5, 0.51, 150, 130),
     Character("coot", "mediocre", Style.SLICED, 0.5, 0.5, 110, 120, sells=True),
     Character("dodo", "bad", Style.TAKER, 0.2, 0.37, 140, 140, sells=True),

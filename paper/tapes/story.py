@@ -18,7 +18,8 @@ HOLD_MS = 45_000  # from a buy to the wallet's first sale
 ORDERS_MAX = 5  # buys of one wallet in one market
 KEPT_FEW = 0.25  # share of the moments that a copier would refuse
 KEPT_MOST = 1.0
-SKILFUL_FIRST = 4  # weight of skilful wallets where a copier has a chance
+SKILFUL_FIRST = 8  # weight of skilful wallets where a copier has a chance
+COPIED_FROM, COPIED_TO = 250_000, 700_000  # prices at which an even better whale has an edge
 _CENT = 10_000
 _SLICE_SHARES_MIN = 5
 
@@ -98,11 +99,16 @@ def choose_sides(
 
 
 def is_copyable(moment: Moment, ending: Ending) -> bool:
-    """Tell whether a copier has a chance: time left, inside the band, 30 s within 2 % of it."""
+    """Tell whether a copier has a chance: time left, a price with an edge, near it afterwards."""
     is_early = ending.ends_at - moment.at > 240_000
-    is_inside = 60_000 <= moment.price <= 940_000
+    is_inside = COPIED_FROM <= moment.price <= COPIED_TO
     is_tight = moment.ask_after - moment.bid_after <= 30_000
-    return is_early and is_inside and is_tight and moment.ask_highest * 100 <= moment.price * 102
+    return is_early and is_inside and is_tight and moment.ask_after * 100 <= moment.price * 102
+
+
+def is_lasting(moment: Moment) -> bool:
+    """Tell whether the asks stay within 2 % of the price for half a minute."""
+    return moment.ask_highest * 100 <= moment.price * 102
 
 
 def _choices(story: _Story, moment: Moment, character: Character) -> Iterator[_Choice]:
@@ -128,9 +134,11 @@ def _choices(story: _Story, moment: Moment, character: Character) -> Iterator[_C
 def _weight(story: _Story, moment: Moment, choice: _Choice, *, copyable: bool) -> float:
     if choice.side is Side.SELL:
         return 4
-    first = SKILFUL_FIRST if copyable and choice.character.skill == "skilful" else 1
+    first = 1
+    if copyable and choice.character.skill == "skilful":
+        first = SKILFUL_FIRST * (2 if is_lasting(moment) else 1)
     if choice.is_maker:
-        return 3 * first
+        return 3
     return first / (1 + story.buys[choice.character.name, moment.condition_id])
 
 

@@ -19,6 +19,7 @@ from paper.tapes.story import (
     Ending,
     choose_sides,
     is_copyable,
+    is_lasting,
     slice_fills,
     tell_story,
 )
@@ -151,7 +152,7 @@ def test_a_wallet_is_right_in_its_share_of_the_markets(share: float) -> None:
         (moment(), True),
         (moment(at=660_000), False),
         (replace(moment(), bid_after=460_000), False),
-        (replace(moment(), ask_highest=511_000), False),
+        (replace(moment(), ask_after=511_000), False),
         (
             replace(
                 moment(100_000, 0, shares(5, 90_000)),
@@ -172,6 +173,11 @@ def test_a_copier_has_a_chance_early_inside_the_band_and_near_the_price(
     changed: Moment, expected: object
 ) -> None:
     assert is_copyable(changed, ENDING) is expected
+
+
+def test_a_moment_lasts_while_its_asks_stay_near_the_price() -> None:
+    assert is_lasting(moment())
+    assert not is_lasting(replace(moment(), ask_highest=511_000))
 
 
 @given(
