@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from activities.markets import MarketDesk
+from activities.pricing import PricingActivities
 from worker import methods_of
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,6 @@ def test_a_process_that_cannot_work_says_why_in_one_line(
 
 
 def test_only_activities_are_registered() -> None:
-    from activities.pricing import PricingActivities
 
     names = {method.__name__ for method in methods_of(object.__new__(PricingActivities))}
     assert names == {"estimate_slippage"}

@@ -29,7 +29,7 @@ from tests.storage.builders import WHALE
 from trading.rules import AggregationRules
 from trading.types import Side, Wallet
 
-QUICK = AggregationRules(quiet=timedelta(milliseconds=60), longest=timedelta(milliseconds=900))
+QUICK = AggregationRules(quiet=timedelta(milliseconds=500), longest=timedelta(seconds=3))
 
 
 def make_follower(
