@@ -114,7 +114,7 @@ class Script:
     answers: deque[Answer] = field(default_factory=deque)
     matched_share: Decimal = ALL  # of what the book would give
     trades_seen_after: timedelta = timedelta(0)
-    settled_after: timedelta = timedelta(seconds=6)
+    settled_after: timedelta = timedelta(seconds=2)
     settlement: Settlement = Settlement.CONFIRMED
     retry_after_s: Decimal | None = Decimal("0.01")
     fill_before_cancel: bool = False

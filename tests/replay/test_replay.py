@@ -47,6 +47,7 @@ def replayer(runner: WorkflowRunner, *workflows: type) -> Replayer:
     return Replayer(
         workflows=list(workflows),
         workflow_runner=runner,
+        build_id="tests",  # otherwise every loaded module is hashed
         data_converter=pydantic_data_converter,
     )
 
