@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 DONE, REFUSED, USAGE = 0, 1, 2
-REPLAY_SPEED = Decimal(20)
+REPLAY_SPEED = Decimal(5)
 ROOT = Path(__file__).resolve().parent
 
 
@@ -58,7 +58,7 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--mode", choices=["replay", "paper", "live"], help="default: paper")
     up.add_argument("--tape", type=Path, help="tape to replay (default: the shipped one)")
     up.add_argument(
-        "--speed", type=_speed, default=REPLAY_SPEED, help="tape seconds per second (20)"
+        "--speed", type=_speed, default=REPLAY_SPEED, help="tape seconds per second (5)"
     )
     up.add_argument("--workers", type=_count, default=1, help="worker processes (1)")
     up.add_argument("--markets", type=_count, help="play only the first N markets")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -10,7 +10,7 @@ from activities.markets import MarketDesk
 from exchange.port import ExchangeError, OrderGateway
 from storage.port import PositionRecord, PositionStore, StorageError
 
-EVERY_S = 2.0
+EVERY = timedelta(seconds=2)
 
 log = structlog.get_logger()
 
@@ -30,14 +30,14 @@ class DustKeeper:
         self._markets = markets
         self._clock = clock
 
-    async def run(self, every_s: float = EVERY_S) -> None:  # asyncio's seconds
+    async def run(self, every: timedelta = EVERY) -> None:
         """Look every few seconds until cancelled; what cannot be asked is asked again."""
         while True:
             try:
                 await self.redeem()
             except (ExchangeError, StorageError) as error:
                 log.warning("dust_not_redeemed", error=str(error))
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(every / timedelta(seconds=1))
 
     async def redeem(self) -> int:
         """Book the payout of every dust whose market paid; return how many were booked."""

@@ -19,7 +19,7 @@ class Quote:
     ask: int | None
     last: int | None
     prices: tuple[int, int]  # of both outcomes, their sum is 1
-    liquidity: int  # notional visible on both sides of the book
+    liquidity: int  # notional visible on both sides of both outcomes' books
 
 
 def quote(venue: Venue, market: Market) -> Quote:
@@ -34,7 +34,7 @@ def quote(venue: Venue, market: Market) -> Quote:
         ask=ask,
         last=book.last_trade_price,
         prices=market.payouts or _prices(bid, ask, book.last_trade_price),
-        liquidity=_notional(book.bids) + _notional(book.asks),
+        liquidity=_both_notionals(book.bids) + _both_notionals(book.asks),
     )
 
 
@@ -46,8 +46,9 @@ def _prices(bid: int | None, ask: int | None, last: int | None) -> tuple[int, in
     return price, MICROS - price
 
 
-def _notional(levels: Sequence[Level]) -> int:
-    return sum(level.price * level.size for level in levels) // MICROS
+def _both_notionals(levels: Sequence[Level]) -> int:
+    """Return what levels show in both books: p in one is 1 - p in the other, together a dollar."""
+    return sum(level.size for level in levels)
 
 
 def version(market: Market) -> str:

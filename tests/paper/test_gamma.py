@@ -132,7 +132,7 @@ async def test_the_official_client_reads_markets() -> None:
         assert first.outcomes.yes.price == Decimal("0.44")
         assert first.prices.best_ask == Decimal("0.45")
         assert first.prices.spread == Decimal("0.02")
-        assert first.metrics.liquidity_num == Decimal(133)
+        assert first.metrics.liquidity_num == Decimal(300)
         assert first.trading.minimum_tick_size == Decimal("0.01")
         assert first.trading.fee_schedule is not None
         assert first.trading.fee_schedule.rate == Decimal("0.07")
@@ -154,4 +154,4 @@ async def test_the_official_client_reads_events() -> None:
         assert [event.slug for event in page.items] == ["up-or-down-event", "rain-or-shine-event"]
         event = await client.get_event(slug="up-or-down-event")
         assert event.markets[0].condition_id == CONDITION
-        assert event.metrics.liquidity == Decimal(133)
+        assert event.metrics.liquidity == Decimal(300)

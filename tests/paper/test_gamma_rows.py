@@ -29,9 +29,9 @@ def test_lists_are_json_inside_a_string() -> None:
     assert json.loads(str(row["outcomePrices"])) == ["0.44", "0.56"]
 
 
-def test_liquidity_is_the_notional_on_both_sides() -> None:
+def test_liquidity_is_the_notional_in_both_outcomes_books() -> None:
     row = row_of(ToldVenue())
-    assert (row["liquidityNum"], row["liquidity"]) == (133, "133")
+    assert (row["liquidityNum"], row["liquidity"]) == (300, "300")
     assert (row["bestBid"], row["bestAsk"], row["spread"]) == (0.43, 0.45, 0.02)
 
 
