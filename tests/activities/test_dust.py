@@ -125,7 +125,10 @@ async def test_dust_of_an_open_market_is_left_alone() -> None:
 async def test_dust_is_booked_when_the_venue_has_paid() -> None:
     world = FakeWorld(WON, records=[dust(YES), dust(NO)])
     assert await keeper(world).redeem() == 2
-    assert world.booked == [("p-11", 1, True), ("p-22", 0, True)]
+    assert world.booked == [
+        (PositionId("p-11"), WON[0], True),
+        (PositionId("p-22"), WON[1], True),
+    ]
 
 
 async def test_dust_waits_for_the_venue_to_pay() -> None:
