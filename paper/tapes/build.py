@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
@@ -19,6 +20,8 @@ from paper.tapes.story import Ending, tell_story
 SEED = 9
 LEAD_MS = 30_000  # of the first market's quiet books before its window, 14 minutes as recorded
 REST_MS = 60_000  # from a market's end to its resolution, or to its last book if that is later
+PLAYED_FIRST = 2  # of the last markets: the liveliest, so that a demonstration begins with them
+BETWEEN_MS = 60_000  # from their resolution to the quiet books of what was recorded before them
 PROTOCOL_V2_MARKETS = (1, 9)
 NEG_RISK_MARKETS = (4, 7, 12, 15)
 
@@ -36,6 +39,7 @@ _INVENTED = (
     "how many fills an order had, and whether the wallet was maker or taker",
     "token ids, tick sizes (the finest step a market's prices show), minimum sizes and fees",
     "which exchange settles a market: Protocol V2, negative risk or the standard one",
+    "that the last two recorded markets came first: they are played before the others",
     "the instant of resolution: a minute after the end, or at the last book if that is later",
     "the resting wallets behind the recorded levels",
 )
@@ -43,7 +47,7 @@ _INVENTED = (
 
 def build(recording: Recording, path: Path, seed: int) -> None:
     """Write the tape of a recording; the same recording and seed give the same bytes."""
-    recorded = [_without_quiet(recording.markets[0]), *recording.markets[1:]]
+    recorded = in_playing_order(recording.markets)
     markets = [tape_market(market, index) for index, market in enumerate(recorded)]
     starts_at = min(market.starts_at for market in markets)
     wallets = [make_wallet(character, starts_at, seed) for character in CAST]
@@ -122,6 +126,28 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     sys.stdout.write(f"{given.out}: {given.out.stat().st_size} bytes\n")
     return 0
+
+
+def in_playing_order(markets: Sequence[RecordedMarket]) -> list[RecordedMarket]:
+    """Put the last two markets first, each group's quiet start left out and its spacing kept.
+
+    They are moved back in time, to before the first recorded window; fewer than four markets stay
+    as they are.
+    """
+    if len(markets) < 2 * PLAYED_FIRST:
+        return [_without_quiet(markets[0]), *markets[1:]]
+    later = [_without_quiet(markets[0]), *markets[1:-PLAYED_FIRST]]
+    first = [_without_quiet(markets[-PLAYED_FIRST]), *markets[1 - PLAYED_FIRST :]]
+    ends_at = max(max(m.row.end_ts, m.snapshots[-1].at) for m in first) + REST_MS + BETWEEN_MS
+    shift = (later[0].snapshots[0].at - ends_at) // 1000 * 1000
+    return [*(_moved(market, shift) for market in first), *later]
+
+
+def _moved(market: RecordedMarket, by_ms: int) -> RecordedMarket:
+    row = replace(
+        market.row, start_ts=market.row.start_ts + by_ms, end_ts=market.row.end_ts + by_ms
+    )
+    return RecordedMarket(row, tuple(replace(s, at=s.at + by_ms) for s in market.snapshots))
 
 
 def _without_quiet(first: RecordedMarket) -> RecordedMarket:
