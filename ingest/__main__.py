@@ -27,6 +27,7 @@ from ingest.account import AccountListener
 from ingest.follow import Follower
 from ingest.health import FeedHealth
 from ingest.record import Recorder
+from ingest.scout import MarketScout
 from ingest.watch import PriceWatch, WatchPorts
 from ingest.whales import WhaleBook
 from settings import Settings, load_settings
@@ -68,8 +69,9 @@ async def run_ingest(settings: Settings) -> None:
         )
         await whales.load()
         gateway = PolymarketGateway(access, account, NoSigner(account.user.address))
+        scout = MarketScout(PolymarketMarketData(access), store, health, utc_now)
         follower = Follower(
-            [ChainFeed(access), RtdsFeed(access)],
+            [scout.beside(ChainFeed(access)), scout.beside(RtdsFeed(access))],
             Recorder(store, store, health, utc_now),
             health,
             settings.rules.aggregation,
@@ -86,6 +88,7 @@ async def run_ingest(settings: Settings) -> None:
             await _until_stopped(
                 whales.run(),
                 health.tell(store),
+                scout.run(),
                 follower.run(whales.followed),
                 AccountListener(gateway, store, store, health, utc_now).run(),
                 watch.run(),
