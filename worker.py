@@ -83,7 +83,9 @@ async def run_worker(settings: Settings) -> None:
         client = await connect(settings)
         worker = _worker(client, _activities(parts, desk, lease))
         dispatcher = Dispatcher(
-            DispatchPorts(parts.store, parts.store, parts.bell, client), _claimant(), utc_now
+            DispatchPorts(parts.store, parts.store, parts.bell, client, desk.markets.find),
+            _claimant(),
+            utc_now,
         )
         dust = DustKeeper(desk.gateway, parts.store, desk.markets, utc_now)
         gc.collect()

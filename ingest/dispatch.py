@@ -1,7 +1,7 @@
 """Start one workflow per committed signal; the signal's row is the lock, the id the second one."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from exchange.port import ExchangeError
 from storage.port import (
     Bell,
     FactStore,
@@ -25,7 +26,7 @@ from storage.port import (
     StorageUnavailableError,
     StoredSignal,
 )
-from trading.types import Market, Significance, WhaleSignal
+from trading.types import Market, Significance, TokenId, WhaleSignal
 from trading.whales import significance
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
@@ -35,6 +36,7 @@ IN_FLIGHT = 40
 POLL = timedelta(seconds=1)
 PAUSE_S = 0.5
 TRY_FOR_S = 4.0  # less than a claim lasts
+MARKET_TIMEOUT_S = 1.0  # a trade is worth more than its name
 _PRIORITIES = {Significance.HIGH: 1, Significance.MEDIUM: 3, Significance.LOW: 5}
 
 log = structlog.get_logger()
@@ -42,12 +44,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class DispatchPorts:
-    """What the dispatcher reads, and the client that starts workflows in its own worker."""
+    """What the dispatcher reads, and the client that starts workflows in its own worker.
+
+    `find_market` asks the venue for a market that the records do not know yet, and records it.
+    """
 
     signals: SignalStore
     facts: FactStore
     bell: Bell
     temporal: Client
+    find_market: Callable[[TokenId], Awaitable[Market | None]]
 
 
 class Dispatcher:
@@ -98,7 +104,7 @@ class Dispatcher:
         return True
 
     async def _start_workflow(self, signal: WhaleSignal) -> None:
-        market = await self._ports.facts.load_market(signal.token_id)
+        market = await self._market(signal.token_id)
         try:
             await self._ports.temporal.start_workflow(
                 CopyTradeWorkflow.run,
@@ -116,6 +122,18 @@ class Dispatcher:
             )
         except WorkflowAlreadyStartedError:
             log.info("trade_already_started", signal_id=signal.signal_id)
+
+    async def _market(self, token_id: TokenId) -> Market | None:
+        """Return the market, by which people search; the trade starts without it if need be."""
+        known = await self._ports.facts.load_market(token_id)
+        if known is not None:
+            return known
+        try:
+            async with asyncio.timeout(MARKET_TIMEOUT_S):
+                return await self._ports.find_market(token_id)
+        except (ExchangeError, TimeoutError) as error:
+            log.warning("market_not_found", token_id=token_id, error=str(error))
+            return None
 
     async def _priority(self, signal: WhaleSignal) -> Priority:
         whale = await self._ports.facts.load_whale(signal.wallet)

@@ -16,12 +16,13 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 import ingest.dispatch
+from exchange.port import UnavailableError, WireError
 from ingest.dispatch import Dispatcher, DispatchPorts
 from storage.bell import PostgresBell
 from storage.postgres import PostgresStore
 from tests.ingest.desk import ShakyStore, until, utc_now
 from tests.storage.builders import NOW, market, signal, whale
-from trading.types import SignalId, SignalState
+from trading.types import Market, SignalId, SignalState, TokenId
 from workflows import names
 
 
@@ -49,6 +50,20 @@ class Temporal:
 
 
 @dataclass
+class Venue:
+    """Tells of one market, or nothing, or fails."""
+
+    market: Market | None = None
+    error: Exception | None = None
+
+    async def find(self, token_id: TokenId) -> Market | None:
+        if self.error is not None:
+            raise self.error
+        assert token_id == signal().token_id
+        return self.market
+
+
+@dataclass
 class Office:
     """What dispatchers need, and the names of the signals of one test."""
 
@@ -56,6 +71,7 @@ class Office:
     temporal: Temporal
     bell: PostgresBell
     prefix: str
+    venue: Venue = field(default_factory=Venue)
 
     def name(self, number: int) -> SignalId:
         return SignalId(f"{self.prefix}-{number}")
@@ -80,7 +96,8 @@ class Office:
     @asynccontextmanager
     async def dispatching(self, *claimants: str, store: object = None) -> AsyncIterator[None]:
         known = cast("PostgresStore", store or self.store)
-        ports = DispatchPorts(known, known, self.bell, cast("Client", self.temporal))
+        temporal = cast("Client", self.temporal)
+        ports = DispatchPorts(known, known, self.bell, temporal, self.venue.find)
         tasks = [asyncio.create_task(Dispatcher(ports, name, utc_now).run()) for name in claimants]
         try:
             yield
@@ -154,6 +171,28 @@ async def test_a_signal_of_an_unknown_market_and_whale_starts_all_the_same(offic
     assert description.typed_search_attributes.get(names.MARKET_SLUG) is None
     assert priority_of(description) == 5
     assert "token 7777777777…" in (await description.static_summary() or "")
+
+
+async def test_a_market_traded_for_the_first_time_is_named_all_the_same(office: Office) -> None:
+    office.venue.market = market()
+    await office.commit(1)
+    async with office.dispatching("one"):
+        await office.all_run(1)
+    description = await office.handle(1).describe()
+    assert description.typed_search_attributes[names.MARKET_SLUG] == "will-it"
+    assert "'Will it?'" in (await description.static_summary() or "")
+
+
+@pytest.mark.parametrize("error", [UnavailableError("away"), WireError("odd"), TimeoutError()])
+async def test_a_market_that_cannot_be_asked_for_holds_up_no_trade(
+    office: Office, error: Exception
+) -> None:
+    office.venue.error = error
+    await office.commit(1)
+    async with office.dispatching("one"):
+        await office.all_run(1)
+    description = await office.handle(1).describe()
+    assert description.typed_search_attributes.get(names.MARKET_SLUG) is None
 
 
 async def test_signals_wait_while_temporal_is_away_and_start_when_it_is_back(
