@@ -1,6 +1,7 @@
 """Runs `whalecopy up` as a person does, in a process of its own, and looks at it from outside."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -8,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
+from temporalio.service import RPCError
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("WHALECOPY_", "DATABASE_URL", "REDIS_URL", "TEMPORAL_", "TRADING_MODE", "LIVE_TRADING")
@@ -22,6 +25,9 @@ READY_S = 90.0  # a busy machine starts slowly
 RUN_S = 240.0
 LOG_TAIL = 3_000  # characters of each log that a failure shows
 
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+Orders = Sequence[Mapping[str, str]]
 _Found = TypeVar("_Found")
 
 
@@ -51,15 +57,20 @@ class Run:
 
     def __init__(self, home: Path, *words: str, env: Mapping[str, str] | None = None) -> None:
         self.home = home
+        self.started_at = datetime.now(UTC)
+        self.venue_url = ""  # both are known once it plays
+        self.temporal_address = ""
         home.parent.mkdir(parents=True, exist_ok=True)
         self._out = home.with_name(f"{home.name}.{time.monotonic_ns()}.out")
         self._err = self._out.with_suffix(".err")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+        clean.pop("PYTHONDONTWRITEBYTECODE", None)
+        compiled = {"PYTHONPYCACHEPREFIX": str(home.parent / "compiled")}  # later runs start faster
         command = [sys.executable, str(ROOT / "cli.py"), "up", "--mode", "replay"]
         with self._out.open("w") as out, self._err.open("w") as err:
             self._process = subprocess.Popen(
                 [*command, "--until-done", "--json", *words],
-                env={**clean, "WHALECOPY_HOME": str(home), **(env or {})},
+                env={**clean, **compiled, "WHALECOPY_HOME": str(home), **(env or {})},
                 cwd=home.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -104,6 +115,10 @@ class Run:
         """Wait until everything answers and the addresses have been printed."""
         await self.until(lambda: self.is_over or "Temporal UI" in self.told(), READY_S, "a stack")
         assert not self.is_over, self.explain()
+        (worker,) = self.pids("worker.py")
+        given = environment_of(worker)
+        self.venue_url = given["WHALECOPY_CLOB_URL"]
+        self.temporal_address = given["TEMPORAL_ADDRESS"]
 
     def told(self) -> str:
         """Return what was told on the screen so far."""
@@ -115,34 +130,34 @@ class Run:
         assert found is not None, f"expected {label}\n{self.explain()}"
         return found[1]
 
-    def setting(self, name: str) -> str:
-        """Return a variable that the stack gave its worker."""
-        for pid in self.pids("worker.py"):
-            found = environment_of(pid).get(name)
-            if found:
-                return found
-        raise AssertionError(f"expected a worker with {name}\n{self.explain()}")
-
     def pids(self, word: str = "") -> Sequence[int]:
         """Return the processes of this home, those with a word in their command line."""
         return [pid for pid in processes_of(self.home) if word in command_of(pid)]
 
-    async def venue(self, path: str) -> list[Mapping[str, str]]:
-        """Read one of the venue's audit lists."""
-        async with aiohttp.ClientSession() as session:
-            async with session.get(self.setting("WHALECOPY_CLOB_URL") + path) as answer:
-                rows = await answer.json()
-        assert isinstance(rows, list), rows
-        return rows
+    async def orders(self) -> Orders:
+        """Return every order the venue knows, of all plays on this home, oldest first."""
+        url = f"{self.venue_url}/_paper/orders"
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session, session.get(url) as answer:
+            found: Orders = await answer.json()
+        return found
 
-    async def until_ordered(self, known: int = 0) -> list[Mapping[str, str]]:
+    async def until_ordered(self, known: int = 0) -> Orders:
         """Wait until the venue knows more than `known` orders, and return them."""
         give_up_at = time.monotonic() + READY_S
-        while len(orders := await self.venue("/_paper/orders")) <= known:
+        while len(orders := await self.orders()) <= known:
             is_late = self.is_over or time.monotonic() > give_up_at
             assert not is_late, f"expected an order\n{self.explain()}"
             await asyncio.sleep(POLL_S)
         return orders
+
+    async def last(self, look: Callable[[], Awaitable[_Found]]) -> _Found:
+        """Look again and again until the run stops, and return what was seen last."""
+        seen = await look()
+        while not self.is_over and "stopping" not in self.told():
+            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(aiohttp.ClientError, RPCError, TimeoutError):
+                seen = await look()
+        return seen
 
     def explain(self) -> str:
         """Return the screen and the ends of all logs, for a failure."""
