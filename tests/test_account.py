@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from account import AccountError, load_account, open_wallet, wallet_file
+from account import AccountError, load_account, open_wallet, refuse_production, wallet_file
 from settings import Settings, TradingMode
 from trading.types import SignatureType
 
@@ -92,3 +92,18 @@ def test_an_account_that_is_missing_or_broken_says_what_to_do(
         (tmp_path / "api-user.json").write_text(kept)
     with pytest.raises(AccountError, match="start a worker first"):
         load_account(settings_of(tmp_path))
+
+
+@pytest.mark.parametrize("mode", [TradingMode.PAPER, TradingMode.REPLAY])
+def test_nothing_is_sent_to_production_outside_live_mode(tmp_path: Path, mode: TradingMode) -> None:
+    settings = settings_of(tmp_path).model_copy(update={"trading_mode": mode})
+    assert settings.endpoints.is_production
+    with pytest.raises(AccountError, match="WHALECOPY_CLOB_URL"):
+        refuse_production(settings)
+
+
+def test_a_local_venue_is_traded_in_every_mode(tmp_path: Path) -> None:
+    local = settings_of(tmp_path, clob_url="http://127.0.0.1:8900")
+    refuse_production(local)
+    live = settings_of(tmp_path).model_copy(update={"trading_mode": TradingMode.LIVE})
+    refuse_production(live)
