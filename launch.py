@@ -210,6 +210,8 @@ def _environment(
         "WHALECOPY_STACK_ID": _stack_id(settings.home),
         "PYTHONUNBUFFERED": "1",
     }
+    if settings.private_key_file is not None:  # it was named from here, they run elsewhere
+        ours["WHALECOPY_PRIVATE_KEY_FILE"] = str(settings.private_key_file.absolute())
     return {**os.environ, **ours}
 
 
@@ -238,7 +240,7 @@ def _venue_environment(port: int) -> dict[str, str]:
 def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
     words = ["-m", "paper", "--port", str(port), "--home", str(home / "paper"), "--hold"]
     words += ["--speed", str(options.speed), "--bankroll", str(options.bankroll)]
-    words += ["--tape", str(options.tape)] if options.tape is not None else []
+    words += ["--tape", str(options.tape.absolute())] if options.tape is not None else []
     words += ["--markets", str(options.markets)] if options.markets is not None else []
     words += ["--resume"] if options.resume else []
     return Service(
