@@ -93,9 +93,9 @@ class Run:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(READY_S)
 
-    async def ended(self) -> Ended:
+    async def ended(self, deadline_s: float = RUN_S) -> Ended:
         """Wait for the end and return the report."""
-        await self.until(lambda: self.is_over, RUN_S, "the run's end")
+        await self.until(lambda: self.is_over, deadline_s, "the run's end")
         lines = self._out.read_text().splitlines()
         report = json.loads(lines[-1]) if lines else {}
         return Ended(self._process.returncode, report, self.explain())
