@@ -3,13 +3,12 @@
 import asyncio
 import gc
 import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import aiohttp
 import structlog
@@ -36,6 +35,7 @@ from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
 from exchange.port import ExchangeError
 from ingest.dispatch import Dispatcher, DispatchPorts
+from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.lease import WalletLease
@@ -52,11 +52,6 @@ CONNECT_RETRY_S = 0.2
 CONNECT_TIMEOUT_S = 30.0
 
 log = structlog.get_logger()
-
-
-def utc_now() -> datetime:
-    """Return the wall clock as aware UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +89,7 @@ async def run_worker(settings: Settings) -> None:
             metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
             log.info("worker_ready", wallet=desk.gateway.wallet)
             try:
-                await _until_stopped(lease.keep(), dispatcher.run(), dust.run())
+                await until_stopped(lease.keep(), dispatcher.run(), dust.run())
             finally:
                 await metrics.cleanup()
 
@@ -206,18 +201,6 @@ def methods_of(*owners: object) -> list[Callable[..., object]]:
     return found
 
 
-async def _until_stopped(*coroutines: "asyncio._CoroutineLike[None]") -> None:
-    """Run until one fails or the process is asked to stop."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(coroutine) for coroutine in coroutines]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
-
-
 def _claimant() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
@@ -247,7 +230,4 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # a finalising interpreter may abort under the SDK's threads
+    leave(main())

@@ -1,12 +1,7 @@
 """Composition root of the listener: `python -m ingest`."""
 
-import asyncio
-import os
-import signal
 import sys
-from collections.abc import Coroutine
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass
 
 import aiohttp
 import structlog
@@ -17,7 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from account import AccountError, load_account
 from exchange.polymarket.chain import ChainFeed
-from exchange.polymarket.client import PolymarketGateway
+from exchange.polymarket.client import PolymarketGateway, TradingAccount
 from exchange.polymarket.data_api import DataApi
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import PolymarketMarketData
@@ -30,6 +25,7 @@ from ingest.record import Recorder
 from ingest.scout import MarketScout
 from ingest.watch import PriceWatch, WatchPorts
 from ingest.whales import WhaleBook
+from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.cache import RedisCache
@@ -42,74 +38,92 @@ from trading.types import Wallet
 log = structlog.get_logger()
 
 
-def utc_now() -> datetime:
-    """Return the wall clock as aware UTC."""
-    return datetime.now(UTC)
-
-
 async def run_ingest(settings: Settings) -> None:
     """Listen until told to stop: whales, our own account, and the prices of what we hold."""
     await check_schema(settings.database_url)
     registry = CollectorRegistry()
-    health = FeedHealth(registry, utc_now)
     account = load_account(settings)
-    store = PostgresStore(settings.database_url, settings.rules.risk, account.funder)
-    bell = PostgresBell(settings.database_url)
-    cache = RedisCache(settings.redis_url, utc_now)
+    async with aiohttp.ClientSession() as session:
+        ears = Ears(
+            settings=settings,
+            account=account,
+            access=VenueAccess(settings.endpoints, session, utc_now),
+            store=PostgresStore(settings.database_url, settings.rules.risk, account.funder),
+            bell=PostgresBell(settings.database_url),
+            cache=RedisCache(settings.redis_url, utc_now),
+            health=FeedHealth(registry, utc_now),
+        )
+        try:
+            await _listen(ears, registry)
+        finally:
+            await ears.cache.close()
+            await ears.bell.close()
+            await ears.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Everything a listener is made of."""
+
+    settings: Settings
+    account: TradingAccount
+    access: VenueAccess
+    store: PostgresStore
+    bell: PostgresBell
+    cache: RedisCache
+    health: FeedHealth
+
+
+async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
+    settings, store, health = ears.settings, ears.store, ears.health
+    configured = [Wallet(wallet.lower()) for wallet in settings.whales]
+    whales = WhaleBook(DataApi(ears.access), store, configured, utc_now)
+    await whales.load()
+    gateway = PolymarketGateway(ears.access, ears.account, NoSigner(ears.account.user.address))
+    scout = MarketScout(PolymarketMarketData(ears.access), store, health, utc_now)
+    watch = await _watch(ears)
+    metrics = await serve_metrics(registry, settings.bind, settings.metrics_port)
+    log.info("ingest_ready", whales=len(whales.followed.current()))
+    try:
+        await until_stopped(
+            whales.run(),
+            health.tell(store),
+            scout.run(),
+            _follower(ears, scout).run(whales.followed),
+            AccountListener(gateway, store, store, health, utc_now).run(),
+            watch.run(),
+        )
+    finally:
+        await metrics.cleanup()
+
+
+def _follower(ears: Ears, scout: MarketScout) -> Follower:
+    return Follower(
+        [scout.beside(ChainFeed(ears.access)), scout.beside(RtdsFeed(ears.access))],
+        Recorder(ears.store, ears.store, ears.health, utc_now),
+        ears.health,
+        ears.settings.rules.aggregation,
+        utc_now,
+    )
+
+
+async def _watch(ears: Ears) -> PriceWatch:
     temporal = await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
+        ears.settings.temporal_address,
+        namespace=ears.settings.temporal_namespace,
         data_converter=pydantic_data_converter,
         lazy=True,  # whales are heard and recorded while Temporal is away
     )
-    async with aiohttp.ClientSession() as session:
-        access = VenueAccess(settings.endpoints, session, utc_now)
-        whales = WhaleBook(
-            DataApi(access), store, [Wallet(w.lower()) for w in settings.whales], utc_now
-        )
-        await whales.load()
-        gateway = PolymarketGateway(access, account, NoSigner(account.user.address))
-        scout = MarketScout(PolymarketMarketData(access), store, health, utc_now)
-        follower = Follower(
-            [scout.beside(ChainFeed(access)), scout.beside(RtdsFeed(access))],
-            Recorder(store, store, health, utc_now),
-            health,
-            settings.rules.aggregation,
-            utc_now,
-        )
-        watch = PriceWatch(
-            WatchPorts(PolymarketMarketData(access), store, store, cache, bell, temporal, health),
-            settings.rules.exits,
-            utc_now,
-        )
-        metrics = await serve_metrics(registry, settings.bind, settings.metrics_port)
-        log.info("ingest_ready", whales=len(whales.followed.current()))
-        try:
-            await _until_stopped(
-                whales.run(),
-                health.tell(store),
-                scout.run(),
-                follower.run(whales.followed),
-                AccountListener(gateway, store, store, health, utc_now).run(),
-                watch.run(),
-            )
-        finally:
-            await metrics.cleanup()
-            await cache.close()
-            await bell.close()
-            await store.close()
-
-
-async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
-    """Run until one fails or the process is asked to stop."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(coroutine) for coroutine in work]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
+    ports = WatchPorts(
+        market_data=PolymarketMarketData(ears.access),
+        positions=ears.store,
+        facts=ears.store,
+        cache=ears.cache,
+        bell=ears.bell,
+        temporal=temporal,
+        health=ears.health,
+    )
+    return PriceWatch(ports, ears.settings.rules.exits, utc_now)
 
 
 def main() -> int:
@@ -131,7 +145,4 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # a finalising interpreter may abort under the SDK's threads
+    leave(main())

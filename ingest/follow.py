@@ -103,9 +103,10 @@ class Follower:
         """Store a fill, then count it.
 
         Windows that are due close first: a signal marks all that is stored of its transactions,
-        and this fill, which is not counted yet, must not be among it.
+        and this fill, which is not counted yet, must not be among it. Time is when the fill was
+        heard, not when its turn came: a slow database splits no whale order.
         """
-        now = self._clock()
+        now = fill.seen_at
         await self._commit(self._aggregator.due(now))
         if await self._recorder.record_fill(fill):
             await self._commit(self._aggregator.feed(fill, now))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -102,6 +102,24 @@ class ShakyStore:
             if self.lost_answers.get(name, 0) > 0:
                 self.lost_answers[name] -= 1
                 raise StorageUnavailableError(f"the answer of {name} was lost")
+            return answer
+
+        return call
+
+
+class SlowStore:
+    """A store whose every answer takes a while."""
+
+    def __init__(self, store: PostgresStore, lag: timedelta) -> None:
+        self._store = store
+        self._lag = lag
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
+        real = getattr(self._store, name)
+
+        async def call(*args: object, **words: object) -> object:
+            await asyncio.sleep(self._lag.total_seconds())
+            answer: object = await real(*args, **words)
             return answer
 
         return call

@@ -18,6 +18,7 @@ from tests.ingest.desk import (
     Ears,
     ScriptedFeed,
     ShakyStore,
+    SlowStore,
     chain_log,
     count_quarantined,
     rtds_row,
@@ -95,6 +96,23 @@ async def test_one_order_in_a_hundred_fills_of_two_sources_is_one_signal(
         rtds.tell(*rows)
         await sizes_become(store, [1000])
         await stored_becomes(store, 200)
+
+
+async def test_a_slow_database_splits_no_whale_order(store: PostgresStore, ears: Ears) -> None:
+    """Thirty fills are heard within 300 ms; storing them takes longer than the longest window."""
+    slow = SlowStore(store, timedelta(milliseconds=40))
+    recorder = Recorder(cast(PostgresStore, slow), store, ears.health, utc_now)
+    feed = ScriptedFeed("chain")
+    heard_at = utc_now()
+    logs = [
+        replace(chain_log(n, "10"), seen_at=heard_at + n * timedelta(milliseconds=10))
+        for n in range(30)
+    ]
+    follower = Follower([feed], recorder, ears.health, AggregationRules(), utc_now)
+    async with following(follower):
+        feed.tell(*logs)
+        await sizes_become(store, [300])
+        await stored_becomes(store, 30)
 
 
 async def test_what_comes_after_a_signal_is_a_signal_of_the_rest(
