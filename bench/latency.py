@@ -270,7 +270,8 @@ async def measure_floor(
                 return None  # too old by then, like a signal that expires
             intent = await store.load_intent(ticket.order_hash)
             assert intent is not None, "a ticket's intent is committed"
-            assert await store.begin_sending(ticket.order_hash, epoch, now())
+            if not await store.begin_sending(ticket.order_hash, epoch, now()):
+                return None
             await gateway.post_order(intent)
             return (time.perf_counter() - begun) * 1000
 
