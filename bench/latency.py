@@ -61,6 +61,7 @@ WHALE = Wallet("0x" + "ab" * 20)
 START_MS = 1_790_000_000_000
 HOUR_MS = 3_600_000
 LEVELS = 20
+POOL_SIZE = 30
 WAIT_S = 60.0
 SETTLE_S = 3.0
 
@@ -137,7 +138,9 @@ async def prepare(running: Running, settings: Settings) -> Bench:
     """Start the still tape, follow the bench's whale, and find a token whose book is good."""
     await start_play(running)
     wallet = Wallet(json.loads((settings.home / "api-user.json").read_text())["funder"])
-    store = PostgresStore(running.addresses.database_url, settings.rules.risk, wallet)
+    store = PostgresStore(
+        running.addresses.database_url, settings.rules.risk, wallet, pool_size=POOL_SIZE
+    )
     standing = WhaleStanding(
         WHALE,
         is_followed=True,
