@@ -175,7 +175,8 @@ async def _start_processes(
         venue_url = f"http://127.0.0.1:{port}"
         await stack.add(_paper_service(home, port, options))
         env |= _venue_environment(port)
-    dashboard_port = free_port(settings.dashboard_port)
+    await _prepare_account(env)
+    dashboard_port = free_port(settings.dashboard_port)  # chosen late: nothing holds it for us
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
     services = [
         _service("ingest", ("-m", "ingest"), env),
@@ -185,7 +186,6 @@ async def _start_processes(
             for number in range(1, options.workers + 1)
         ),
     ]
-    await _prepare_account(env)
     async with asyncio.TaskGroup() as group:
         for service in services:
             group.create_task(stack.add(service))

@@ -65,12 +65,15 @@ class Run:
         self._err = self._out.with_suffix(".err")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         clean.pop("PYTHONDONTWRITEBYTECODE", None)
-        compiled = {"PYTHONPYCACHEPREFIX": str(home.parent / "compiled")}  # later runs start faster
+        for_tests = {
+            "PYTHONPYCACHEPREFIX": str(home.parent / "compiled"),  # later runs start faster
+            "WHALECOPY_DASHBOARD_PORT": "0",  # another stack may be after the usual one
+        }
         command = [sys.executable, str(ROOT / "cli.py"), "up", "--mode", "replay"]
         with self._out.open("w") as out, self._err.open("w") as err:
             self._process = subprocess.Popen(
                 [*command, "--until-done", "--json", *words],
-                env={**clean, **compiled, "WHALECOPY_HOME": str(home), **(env or {})},
+                env={**clean, **for_tests, "WHALECOPY_HOME": str(home), **(env or {})},
                 cwd=home.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
