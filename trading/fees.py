@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from trading.types import MICRO, ONE, ZERO, FeeSchedule, Price, Shares, Side, Usd
 
 FEE_STEP = Decimal("0.00001")
-"""USD; every counterparty's fee is rounded half-up to this step, and is at least this step."""
+"""USD; every counterparty's fee is rounded half-up to this step, the smallest there is."""
 COUNTERPARTIES_MAX = 200
 """Counterparties of one order for whose rounding a worst case leaves room."""
 
@@ -23,13 +23,13 @@ def fee_per_share(price: Price, fees: FeeSchedule) -> Decimal:
 def taker_fee(size: Shares, price: Price, fees: FeeSchedule) -> Usd:
     """Return the fee of one counterparty's fill at its price, in USD.
 
-    Rounded half-up to 5 decimals, at least 0.00001 where the market has a fee. An order that
-    meets several counterparties pays the sum of their fees, each rounded by itself.
+    Rounded half-up to 5 decimals; what rounds to nothing is free. An order that meets several
+    counterparties pays the sum of their fees, each rounded by itself.
     """
     if fees.rate <= 0 or size <= 0:
         return Usd(ZERO)
     exact = size * fee_per_share(price, fees)
-    return Usd(max(exact.quantize(FEE_STEP, ROUND_HALF_UP), FEE_STEP))
+    return Usd(exact.quantize(FEE_STEP, ROUND_HALF_UP))
 
 
 def worst_fee_per_share(limit_price: Price, side: Side, fees: FeeSchedule) -> Decimal:
