@@ -195,6 +195,7 @@ def test_every_command_runs_its_programs(
     dev.ensure_installed(venv, dev.DEV_LOCK)
     (project / "bench").mkdir()
     (project / "bench" / "latency.py").touch()
+    (project / "tests" / "chaos").mkdir(parents=True)
     monkeypatch.setenv("WHALECOPY_VENV", str(venv.path))
     wanted = {
         "install": [],
@@ -217,6 +218,14 @@ def test_every_command_runs_its_programs(
     calls.made.clear()
     assert dev.main(["check", "--speed", "2"]) == 0
     assert len(calls.made) == 5
+
+
+def test_chaos_says_that_it_is_not_there_yet(
+    project: Path, venv: dev.Venv, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALECOPY_VENV", str(venv.path))
+    assert dev.main(["chaos"]) == 1
+    assert not calls.made
 
 
 def test_lint_goes_on_after_a_finding_and_check_stops(
