@@ -1,6 +1,7 @@
 """The markets that this venue runs, with their books and what is yet to come of them."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from paper.books import MarketBook
@@ -9,7 +10,7 @@ from paper.model import MICROS, Book, BookChanged, Level, Market, Side
 HISTORY_POINTS = 4_000  # of a market's mid-price, at most one a second
 
 
-def mirrored(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+def mirrored(levels: Iterable[Level]) -> tuple[Level, ...]:
     """Turn levels of one outcome into the other's: a bid at p is an ask at 1 - p."""
     return tuple(Level(MICROS - level.price, level.size) for level in levels)
 

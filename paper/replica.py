@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from paper.model import MICROS, Book, BookChanged, Level, Side
+from paper.registry import mirrored as mirrored_levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Replica:
         asks = tuple(Level(price, self.asks[price]) for price in sorted(self.asks))
         if outcome_index == 0:
             return bids, asks
-        return _mirrored_levels(asks), _mirrored_levels(bids)
+        return mirrored_levels(asks), mirrored_levels(bids)
 
 
 def _apply(
@@ -96,7 +97,3 @@ def _apply(
         else:
             known[price] = size
     return changed
-
-
-def _mirrored_levels(levels: Iterable[Level]) -> tuple[Level, ...]:
-    return tuple(Level(MICROS - level.price, level.size) for level in levels)
