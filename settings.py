@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     fixed_notional_usd: Decimal = Field(default=Decimal(100), gt=0)
     percent: Decimal = Field(default=Decimal("0.02"), gt=0, le=1)  # a share: 0.02 is 2 %
     proportional_share: Decimal = Field(default=Decimal("0.05"), gt=0)
+    quarantine_s: int | None = Field(default=None, ge=1, le=3600)  # None: as the rules say
     whales: tuple[str, ...] = ()
 
     clob_url: str = PRODUCTION.clob
@@ -90,6 +92,14 @@ class Settings(BaseSettings):
     def _live_needs_two_switches(self) -> Self:
         if self.trading_mode is TradingMode.LIVE and not self.may_trade_live:
             raise ValueError("expected LIVE_TRADING=yes beside TRADING_MODE=live, nothing is sent")
+        return self
+
+    @model_validator(mode="after")
+    def _live_waits_as_long_as_the_rules(self) -> Self:
+        least_s = DEFAULT.orders.quarantine // timedelta(seconds=1)
+        is_shorter = self.quarantine_s is not None and self.quarantine_s < least_s
+        if self.trading_mode is TradingMode.LIVE and is_shorter:
+            raise ValueError(f"expected WHALECOPY_QUARANTINE_S of {least_s} or more in live mode")
         return self
 
     @property
@@ -146,7 +156,11 @@ class Settings(BaseSettings):
             percent=self.percent,
             proportional_share=self.proportional_share,
         )
-        return replace(rules, sizing=sizing).with_entry_order_type(self.entry_order_type)
+        rules = replace(rules, sizing=sizing).with_entry_order_type(self.entry_order_type)
+        if self.quarantine_s is None:
+            return rules
+        quarantine = timedelta(seconds=self.quarantine_s)
+        return replace(rules, orders=replace(rules.orders, quarantine=quarantine))
 
 
 @cache

@@ -1,4 +1,5 @@
 import os
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -65,6 +66,7 @@ def test_live_trading_needs_both_switches(monkeypatch: pytest.MonkeyPatch) -> No
         ("WHALECOPY_REPLAY_SPEED", "Infinity"),
         ("WHALECOPY_FIXED_NOTIONAL_USD", "NaN"),
         ("WHALECOPY_PERCENT", "1.5"),
+        ("WHALECOPY_QUARANTINE_S", "0"),
         ("WHALECOPY_METRICS_PORT", "-1"),
         ("WHALECOPY_DASHBOARD_PORT", "65536"),
         ("WHALECOPY_WHALES", '["0x12"]'),
@@ -92,3 +94,17 @@ def test_a_wrong_setting_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) 
 def test_every_profile_has_rules(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALECOPY_PROFILE", profile.value)
     assert Settings().rules.risk.wallet_max > 0
+
+
+def test_the_quarantine_can_be_set_but_not_below_the_rules_where_money_is_real(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_the_rules = Settings().rules.orders.quarantine
+    monkeypatch.setenv("WHALECOPY_QUARANTINE_S", "3")
+    assert Settings().rules.orders.quarantine == timedelta(seconds=3)
+    monkeypatch.setenv("TRADING_MODE", "live")
+    monkeypatch.setenv("LIVE_TRADING", "yes")
+    with pytest.raises(ValidationError, match="45 or more"):
+        Settings()
+    monkeypatch.setenv("WHALECOPY_QUARANTINE_S", "45")
+    assert Settings().rules.orders.quarantine == of_the_rules
