@@ -7,6 +7,7 @@ from paper.chain import FIRST_BLOCK, Chain
 from paper.crowd import Crowd
 from paper.crowd_flow import CrowdFlow
 from paper.desk import Desk
+from paper.faults import Faults
 from paper.filler import Filler
 from paper.ledger import Ledger
 from paper.model import VenueSettings
@@ -32,6 +33,7 @@ class Opening:
     market_limit: int | None
     resume: bool
     fresh_id: str
+    faults: Faults
 
 
 @dataclass(slots=True)
@@ -131,7 +133,8 @@ def _load_floor(store: Store, opening: Opening, subscriptions: Subscriptions) ->
         chain.load(blocks, store.load_logs(blocks[0][0]))
     wallets = () if opening.tape is None else opening.tape.wallets
     crowd = Crowd(wallet.address for wallet in wallets)
-    return Floor(ledger, registry, orders, crowd, chain, subscriptions.publish)
+    publish, faults = subscriptions.publish, opening.faults
+    return Floor(ledger, registry, orders, crowd, chain, publish, faults)
 
 
 def _restored(saved: SavedListing) -> Listing:

@@ -1,8 +1,9 @@
 """What goes wrong on purpose: a seeded plan of faults, and the dice that are thrown for each."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -26,6 +27,7 @@ class Point(StrEnum):
     RTDS = "rtds"
     CHAIN = "chain"
     DATA_API = "data_api"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Fault:
 
     `share` of the cases are struck, after the first `skip` that fit and at most `count` of them.
     `match` names facts of a case (`token_id`, `side`, `order_type`, …) that must be equal.
+    Where a maximum is given beside a delay or a size, the same dice draw one between the two.
     """
 
     at: Point
@@ -42,10 +45,12 @@ class Fault:
     count: int | None = None
     skip: int = 0
     delay_ms: int = 0
+    delay_max_ms: int | None = None
     status: int | None = None
     text: str = ""
     retry_after_s: int | None = None
     size_share: Decimal = Decimal(1)  # of the order, for partial fills
+    size_share_max: Decimal | None = None
     match: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -62,54 +67,93 @@ class FaultPlan:
 
 
 class Faults:
-    """The plan in force, and how often each of its rules has struck."""
+    """The plan in force, and how often each of its rules has struck.
+
+    `generation` grows with every plan, so that what an earlier plan began (modes, freezes) can be
+    told from what the plan in force has begun.
+    """
 
     def __init__(self, plan: FaultPlan | None = None) -> None:
-        self.plan = plan or FaultPlan()
-        self._fitted = [0] * len(self.plan.rules)
-        self._struck = [0] * len(self.plan.rules)
+        self.generation = 0
+        self._begin(plan or FaultPlan())
 
     def replace(self, plan: FaultPlan) -> None:
         """Put another plan in force and count from zero; an empty one ends all faults."""
-        self.plan = plan
-        self._fitted = [0] * len(plan.rules)
-        self._struck = [0] * len(plan.rules)
+        self._replaced.set()
+        self.generation += 1
+        self._begin(plan)
 
     @property
     def struck(self) -> tuple[int, ...]:
         """Return how often each rule has struck, in the plan's order."""
         return tuple(self._struck)
 
+    def concern(self, at: Point) -> bool:
+        """Tell whether the plan in force has a rule for this point."""
+        return at in self._points
+
     def draw(self, at: Point, key: str, facts: Mapping[str, str] | None = None) -> Fault | None:
-        """Return the fault that strikes this case, or None.
+        """Return the fault that strikes this case, or None; its delay and size are drawn.
 
         One die is thrown per case and point, so that shares of a point's rules add up; it depends
         on the seed, the point and `key` alone: the same case meets the same fate in every run.
+        A rule that is still to skip, or has struck as often as it may, leaves the case to the next.
         """
-        die = Decimal(self._die(at, key)) / _DICE
-        for number, rule in enumerate(self.plan.rules):
-            if rule.at is not at or not _fits(rule, facts or {}):
-                continue
-            is_hit = die < rule.share
-            die = die - rule.share if not is_hit else die
-            if is_hit and self._counts(number, rule):
-                return rule
-            if is_hit:
-                return None
-        return None
+        if at not in self._points:
+            return None
+        die = self._die(at, key)
+        chosen: int | None = None
+        for number in self._open_rules(at, facts or {}):
+            share = self.plan.rules[number].share
+            if chosen is None and die < share:
+                chosen = number
+            die -= share
+        return None if chosen is None else self._drawn(chosen, at, key)
 
-    def _die(self, at: Point, key: str) -> int:
-        text = f"{self.plan.seed}/{at}/{key}".encode()
-        return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 11
-
-    def _counts(self, number: int, rule: Fault) -> bool:
-        self._fitted[number] += 1
-        if self._fitted[number] <= rule.skip:
-            return False
-        if rule.count is not None and self._struck[number] >= rule.count:
-            return False
+    def strike(self, number: int) -> None:
+        """Count a rule that was acted on without a draw, by its place in the plan."""
         self._struck[number] += 1
-        return True
+
+    async def outlast(self, delay_ms: int) -> None:
+        """Wait, or less if another plan is put in force meanwhile."""
+        try:
+            async with asyncio.timeout(delay_ms / 1000):
+                await self._replaced.wait()
+        except TimeoutError:
+            return
+
+    def _begin(self, plan: FaultPlan) -> None:
+        self.plan = plan
+        self._points = {rule.at for rule in plan.rules}
+        self._fitted = [0] * len(plan.rules)
+        self._struck = [0] * len(plan.rules)
+        self._replaced = asyncio.Event()
+
+    def _open_rules(self, at: Point, facts: Mapping[str, str]) -> list[int]:
+        found: list[int] = []
+        for number, rule in enumerate(self.plan.rules):
+            if rule.at is not at or not _fits(rule, facts):
+                continue
+            self._fitted[number] += 1
+            is_spent = rule.count is not None and self._struck[number] >= rule.count
+            if self._fitted[number] > rule.skip and not is_spent:
+                found.append(number)
+        return found
+
+    def _drawn(self, number: int, at: Point, key: str) -> Fault:
+        self._struck[number] += 1
+        rule = self.plan.rules[number]
+        if rule.delay_max_ms is not None:
+            spread = (rule.delay_max_ms - rule.delay_ms) * self._die(at, f"{key}/delay")
+            rule = replace(rule, delay_ms=rule.delay_ms + round(spread))
+        if rule.size_share_max is not None:
+            wide = (rule.size_share_max - rule.size_share) * self._die(at, f"{key}/size")
+            rule = replace(rule, size_share=rule.size_share + wide)
+        return rule
+
+    def _die(self, at: Point, key: str) -> Decimal:
+        text = f"{self.plan.seed}/{at}/{key}".encode()
+        return Decimal(int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 11) / _DICE
 
 
 def _fits(rule: Fault, facts: Mapping[str, str]) -> bool:

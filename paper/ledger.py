@@ -8,6 +8,7 @@ CASH = ""  # the asset that is pUSD; every other asset is named by its token id
 BANK = "bank"  # where bankrolls come from; its cash is below zero by all that was handed out
 MINT = "mint"  # holds the pUSD behind all outcome tokens; its tokens are below zero
 FEES = "fees"  # what takers paid
+DRAINED = "drained"  # what a fault took out of a wallet
 IN_FLIGHT = "in-flight"  # given at the match, not yet received: moves on when the trade is mined
 
 _MAY_OWE = frozenset((BANK, MINT))

@@ -1,12 +1,13 @@
 """Moves trades from MATCHED over MINED to CONFIRMED, and the money and tokens with them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from paper.chain import Chain, Receipt, receipt_of
 from paper.crowd import Crowd
 from paper.derive import account_name, hash_text
+from paper.faults import Faults
 from paper.ledger import CASH, FEES, MINT, Ledger, Leg
 from paper.matching import notional, size_step
 from paper.model import (
@@ -92,6 +93,7 @@ class Floor:
     crowd: Crowd
     chain: Chain
     publish: Callable[[VenueEvent], None]
+    faults: Faults = field(default_factory=Faults)
 
 
 class Settlement:

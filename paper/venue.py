@@ -12,6 +12,8 @@ from paper.assembly import Company, Opening, open_company
 from paper.chain import Block
 from paper.derive import account_name
 from paper.desk import Post
+from paper.fault_actions import put_in_force
+from paper.faults import FaultPlan, Faults
 from paper.ledger import BANK, CASH, Leg
 from paper.model import (
     Book,
@@ -94,7 +96,9 @@ class Venue:
         self._is_held = is_held
         self._failure: StoreError | None = None
         self.store = Store(home)
-        opening = Opening(tape, settings, speed, market_limit, resume, secrets.token_hex(4))
+        self.faults = Faults()
+        fresh_id = secrets.token_hex(4)
+        opening = Opening(tape, settings, speed, market_limit, resume, fresh_id, self.faults)
         try:
             self._company: Company = open_company(self.store, opening, clock())
             self._save()
@@ -169,6 +173,11 @@ class Venue:
         Filler fills are not among them: they are only told, by `Traded`.
         """
         return self._company.crew.settlement.trades()
+
+    def put_faults(self, plan: FaultPlan) -> None:
+        """Put a plan of faults in force; raise ActionError, changing nothing, if it cannot be."""
+        put_in_force(self._company.floor, plan, self.now())
+        self._save()
 
     def redemptions(self) -> Sequence[Redemption]:
         """Return every redemption, oldest first."""

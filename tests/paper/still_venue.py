@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from paper.faults import Faults
 from paper.model import (
     Book,
     Dialect,
@@ -105,6 +106,7 @@ class StillVenue(Venue):
         self.history: list[tuple[int, int]] = []
         self.playing: Play | None = None
         self.header: TapeHeader | None = None
+        self.faults = Faults()
 
     def now(self) -> int:
         return self.at

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from paper.chain import Block
+from paper.faults import Faults
 from paper.model import (
     MICROS,
     Book,
@@ -169,6 +170,7 @@ class ToldVenue(Venue):
         self.chain: list[ChainLog] = []
         self.settled: dict[str, tuple[bool, int]] = {}
         self.subscriptions = Subscriptions()
+        self.faults = Faults()
         self.books: dict[str, Book] = {}
         self.set_book(CONDITION, (Level(430_000, 100 * MICROS),), (Level(450_000, 200 * MICROS),))
 

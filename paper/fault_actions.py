@@ -1,0 +1,54 @@
+"""What some rules of a plan do once, at the moment the plan is put in force."""
+
+from collections.abc import Callable
+
+from eth_utils.address import is_address
+
+from paper.derive import account_name
+from paper.faults import Fault, FaultPlan, Point
+from paper.ledger import CASH, DRAINED, Leg
+from paper.settlement import Floor
+
+Deed = Callable[[], None]
+Action = Callable[[Floor, Fault, int], Deed]
+
+
+class ActionError(Exception):
+    """A rule asks for what cannot be done here; the message says what was expected."""
+
+
+def put_in_force(floor: Floor, plan: FaultPlan, now: int) -> None:
+    """Replace the plan and do at once what it asks to be done at once.
+
+    Raises:
+        ActionError: Nothing was changed; the plan asks for something impossible.
+    """
+    deeds = {
+        number: ACTIONS[rule.at, rule.fault](floor, rule, now)
+        for number, rule in enumerate(plan.rules)
+        if (rule.at, rule.fault) in ACTIONS
+    }
+    floor.faults.replace(plan)
+    for number, deed in deeds.items():
+        deed()
+        floor.faults.strike(number)
+
+
+def drain(floor: Floor, rule: Fault, _now: int) -> Deed:
+    """Move a share of what a wallet has and its open orders do not need to an account of ours."""
+    wallet = account_name(rule.text)
+    is_clients = is_address(wallet) and not floor.crowd.is_invented(wallet)
+    if not is_clients or not floor.ledger.knows(wallet):
+        raise ActionError(f"expected the wallet of a client in text, got {rule.text!r}")
+
+    def move() -> None:
+        held = floor.ledger.balance(wallet, CASH)
+        free = max(0, held - floor.orders.reserved(wallet, CASH))
+        floor.ledger.move(Leg(wallet, DRAINED, CASH, int(free * rule.size_share)))
+
+    return move
+
+
+ACTIONS: dict[tuple[Point, str], Action] = {
+    (Point.ACCOUNT, "drain"): drain,
+}
