@@ -123,6 +123,24 @@ class TradeEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """What a person asks of a running trade, kept as an event: who asks, and why."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A command that was accepted; `key` is the same for every repeat of it."""
+
+    key: str
+    kind: str
+    command: Command
+    signal_id: SignalId
+
+
+@dataclass(frozen=True, slots=True)
 class PositionStart:
     """What a position's workflow starts with; `pending` came before a continue-as-new."""
 

@@ -2,7 +2,7 @@
 
 from temporalio.common import SearchAttributeKey
 
-from trading.types import PositionId, SignalId
+from trading.types import PositionId, SignalId, Wallet
 
 TASK_QUEUE = "whalecopy"
 
@@ -28,6 +28,12 @@ SEARCH_ATTRIBUTES = {
 REQUEST_EXIT = "request_exit"
 FILLS_CHANGED = "fills_changed"
 
+CANCEL = "cancel"
+STOP_RETRYING = "stop_retrying"
+HOLD = "hold"
+RELEASE = "release"
+"""Updates of a trade; each takes a `Command` and returns when it is accepted."""
+
 
 def copy_trade_id(signal_id: SignalId) -> str:
     """Return the workflow id of a signal's trade."""
@@ -37,3 +43,8 @@ def copy_trade_id(signal_id: SignalId) -> str:
 def position_workflow_id(position_id: PositionId) -> str:
     """Return the workflow id of a position's owner."""
     return f"position/{position_id}"
+
+
+def reconcile_id(wallet: Wallet) -> str:
+    """Return the id of a wallet's reconciling schedule; its workflows' ids begin with it."""
+    return f"reconcile/{wallet}"
