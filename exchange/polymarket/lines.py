@@ -174,7 +174,8 @@ class _Timers:
         self._limits: dict[str, timedelta] = {}
 
     def start(self, now: timedelta) -> None:
-        self._ping_at = now + self._rules.ping_every
+        if self._rules.ping is not None:
+            self._ping_at = now + self._rules.ping_every
         self._set("reached its age", now, self._rules.age_max)
         self.heard(now, is_data=False)
 

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+import exchange.polymarket.lines
 from exchange.polymarket.lines import LineRules, backoff, run_line
 from exchange.port import UnavailableError
 from tests.exchange.fake_venue import LIMIT_S, listening
@@ -100,6 +101,25 @@ async def test_pings_are_sent_and_silence_is_given_up() -> None:
         connection = await venue.next()
         assert [await connection.next_text() for _ in range(3)] == ["hello", "PING", "PING"]
         assert await (await venue.next()).next_text() == "hello"
+
+
+async def test_a_line_that_leaves_pinging_to_the_protocol_waits_without_turning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns = 0
+
+    def now() -> timedelta:
+        nonlocal turns
+        turns += 1
+        return timedelta(seconds=asyncio.get_running_loop().time())
+
+    monkeypatch.setattr(exchange.polymarket.lines, "_now", now)
+    rules = LineRules(ping=None, ping_every=timedelta(milliseconds=10))
+    async with listening() as venue, talking(venue.url, _Talk(), rules):
+        await venue.next()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(venue.connections.get(), 0.3)
+    assert turns < 20
 
 
 @pytest.mark.parametrize("limit", ["first_data_within", "data_within"])
