@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
 from trading.profiles import DEFAULT, LOAD, replay
-from trading.rules import Rules
+from trading.rules import RiskRules, Rules
 from trading.types import OrderType, SignatureType, SizingMode, Usd
 
 
@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     percent: Decimal = Field(default=Decimal("0.02"), gt=0, le=1)  # a share: 0.02 is 2 %
     proportional_share: Decimal = Field(default=Decimal("0.05"), gt=0)
     quarantine_s: int | None = Field(default=None, ge=1, le=3600)  # None: as the rules say
+    wallet_max_usd: Decimal | None = Field(default=None, gt=0)  # caps below the rules' own
+    whale_max_usd: Decimal | None = Field(default=None, gt=0)
+    market_max_usd: Decimal | None = Field(default=None, gt=0)
+    position_max_usd: Decimal | None = Field(default=None, gt=0)
     whales: tuple[str, ...] = ()
 
     clob_url: str = PRODUCTION.clob
@@ -156,11 +160,26 @@ class Settings(BaseSettings):
             percent=self.percent,
             proportional_share=self.proportional_share,
         )
-        rules = replace(rules, sizing=sizing).with_entry_order_type(self.entry_order_type)
+        rules = replace(rules, sizing=sizing, risk=self._capped(rules.risk))
+        rules = rules.with_entry_order_type(self.entry_order_type)
         if self.quarantine_s is None:
             return rules
         quarantine = timedelta(seconds=self.quarantine_s)
         return replace(rules, orders=replace(rules.orders, quarantine=quarantine))
+
+    def _capped(self, risk: RiskRules) -> RiskRules:
+        return replace(
+            risk,
+            wallet_max=_lower(risk.wallet_max, self.wallet_max_usd),
+            whale_max=_lower(risk.whale_max, self.whale_max_usd),
+            market_max=_lower(risk.market_max, self.market_max_usd),
+            position_max=_lower(risk.position_max, self.position_max_usd),
+        )
+
+
+def _lower(cap: Usd, wanted: Decimal | None) -> Usd:
+    """Return the lower of two caps: the environment never raises one."""
+    return cap if wanted is None else Usd(min(cap, wanted))
 
 
 @cache

@@ -108,3 +108,13 @@ def test_the_quarantine_can_be_set_but_not_below_the_rules_where_money_is_real(
         Settings()
     monkeypatch.setenv("WHALECOPY_QUARANTINE_S", "45")
     assert Settings().rules.orders.quarantine == of_the_rules
+
+
+def test_caps_can_be_lowered_and_never_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_the_rules = Settings().rules.risk
+    monkeypatch.setenv("WHALECOPY_WALLET_MAX_USD", "1200.50")
+    monkeypatch.setenv("WHALECOPY_POSITION_MAX_USD", "1000000")
+    risk = Settings().rules.risk
+    assert risk.wallet_max == Decimal("1200.50")
+    assert risk.position_max == of_the_rules.position_max
+    assert (risk.whale_max, risk.market_max) == (of_the_rules.whale_max, of_the_rules.market_max)
