@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -92,18 +92,25 @@ class Faults:
         """Tell whether the plan in force has a rule for this point."""
         return at in self._points
 
-    def draw(self, at: Point, key: str, facts: Mapping[str, str] | None = None) -> Fault | None:
+    def draw(
+        self,
+        at: Point,
+        key: str,
+        facts: Mapping[str, str] | None = None,
+        among: Collection[str] | None = None,
+    ) -> Fault | None:
         """Return the fault that strikes this case, or None; its delay and size are drawn.
 
         One die is thrown per case and point, so that shares of a point's rules add up; it depends
         on the seed, the point and `key` alone: the same case meets the same fate in every run.
         A rule that is still to skip, or has struck as often as it may, leaves the case to the next.
+        Where faults of one point strike at different moments, `among` names those of this one.
         """
         if at not in self._points:
             return None
         die = self._die(at, key)
         chosen: int | None = None
-        for number in self._open_rules(at, facts or {}):
+        for number in self._open_rules(at, facts or {}, among):
             share = self.plan.rules[number].share
             if chosen is None and die < share:
                 chosen = number
@@ -129,10 +136,13 @@ class Faults:
         self._struck = [0] * len(plan.rules)
         self._replaced = asyncio.Event()
 
-    def _open_rules(self, at: Point, facts: Mapping[str, str]) -> list[int]:
+    def _open_rules(
+        self, at: Point, facts: Mapping[str, str], among: Collection[str] | None
+    ) -> list[int]:
         found: list[int] = []
         for number, rule in enumerate(self.plan.rules):
-            if rule.at is not at or not _fits(rule, facts):
+            is_meant = rule.at is at and (among is None or rule.fault in among)
+            if not is_meant or not _fits(rule, facts):
                 continue
             self._fitted[number] += 1
             is_spent = rule.count is not None and self._struck[number] >= rule.count

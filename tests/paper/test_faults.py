@@ -109,3 +109,12 @@ async def test_what_outlasts_a_delay_ends_with_the_plan() -> None:
 def test_a_plan_has_an_end() -> None:
     with pytest.raises(AssertionError, match="200 rules"):
         FaultPlan((a_rule(),) * (RULES_MAX + 1))
+
+
+def test_a_moment_meets_only_the_faults_that_belong_to_it() -> None:
+    faults = Faults(FaultPlan((a_rule("first"), a_rule("second", skip=1))))
+    drawn = [
+        faults.draw(Point.POST_ORDER, f"case {number}", None, ("second",)) for number in (1, 2)
+    ]
+    assert [fault and fault.fault for fault in drawn] == [None, "second"]
+    assert faults.struck == (0, 1)
