@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.database import open_engine, translated_errors
 from storage.port import StorageError
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; a process runs on no other."""
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _LOCK = 7_246_301  # any number of ours: one migration at a time per database

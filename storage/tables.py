@@ -146,6 +146,7 @@ signals = Table(
     Column("finished_at", TIME),
     Column("refusal_reason", Text),
     Column("refusal_numbers", JSON),
+    Column("replays_signal_id", Text),  # what it decides anew, when a person asked for that
 )
 Index(
     "ix_signals_waiting",
@@ -154,6 +155,11 @@ Index(
     postgresql_where=signals.c.state == text("'WAITING'"),
 )
 Index("ix_signals_recent", signals.c.committed_at.desc())
+Index(
+    "ix_signals_replays_signal_id",
+    signals.c.replays_signal_id,
+    postgresql_where=signals.c.replays_signal_id.is_not(None),
+)
 
 decisions = Table(
     "decisions",
@@ -237,3 +243,36 @@ equity = Table(
 )
 Index("ix_equity_wallet_timestamp", equity.c.wallet, equity.c.timestamp.desc())
 Index("ix_equity_wallet_pnl_peak", equity.c.wallet, equity.c.pnl_peak)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", BigInteger, Identity(), primary_key=True),
+    need("kind", Text),
+    need("severity", Text),
+    need("subject", Text),  # the order's hash, the signal or the position that it is about
+    Column("order_hash", Text),
+    Column("signal_id", Text),
+    Column("position_id", Text),
+    Column("token_id", Text),
+    need("reason", Text),
+    need("evidence", JSON),  # as it was when it was opened
+    need("opened_at", TIME),
+    Column("resolved_at", TIME),
+    Column("resolved_by", Text),
+    Column("resolution", Text),
+    Column("note", Text),
+    CheckConstraint(
+        "(resolved_at IS NULL) = (resolved_by IS NULL)"
+        " AND (resolved_at IS NULL) = (resolution IS NULL)"
+        " AND (resolved_at IS NULL) = (note IS NULL)",
+        name="resolved",
+    ),
+)
+Index(
+    "uq_reviews_open",
+    reviews.c.kind,
+    reviews.c.subject,
+    unique=True,
+    postgresql_where=reviews.c.resolved_at.is_(None),
+)

@@ -1,7 +1,9 @@
 import asyncio
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
@@ -12,6 +14,21 @@ from storage.columns import metadata
 from storage.database import open_engine
 from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate
 from storage.port import StorageError, StorageUnavailableError
+
+
+OLD_SIGNAL = """
+    INSERT INTO signals (signal_id, wallet, token_id, side, size, price, fill_count, traded_at,
+        detected_at, source, transaction_hash, state, committed_at)
+    VALUES ('s1', '0xw', '7', 'BUY', 10, 0.5, 1, now(), now(), 'CHAIN', '0xt', 'FILLED', now())
+"""
+
+
+def upgrade_to(connection: Connection, version: str) -> None:
+    """Bring a database to an older version, as an older release left it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
 
 
 def differences(connection: Connection) -> list[object]:
@@ -25,6 +42,21 @@ async def test_migrations_make_the_tables_that_the_code_describes(empty_database
         found = await connection.run_sync(differences)
     await engine.dispose()
     assert found == []
+
+
+async def test_signals_from_before_the_review_queue_are_kept_and_replay_nothing(
+    empty_database_url: str,
+) -> None:
+    engine = open_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0003")
+        await connection.execute(text(OLD_SIGNAL))
+    await migrate(empty_database_url)
+    async with engine.begin() as connection:
+        found = await connection.execute(text("SELECT signal_id, replays_signal_id FROM signals"))
+        assert found.all() == [("s1", None)]
+        assert await connection.scalar(text("SELECT count(*) FROM reviews")) == 0
+    await engine.dispose()
 
 
 async def test_processes_that_migrate_together_wait_for_each_other(empty_database_url: str) -> None:
