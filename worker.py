@@ -27,6 +27,7 @@ from activities.orders import OrderActivities, OrderPorts
 from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
 from activities.risk import RiskActivities, RiskPorts
+from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
@@ -182,7 +183,11 @@ def _activities(parts: Parts, desk: Desk, lease: WalletLease) -> Sequence[Callab
         PricingActivities(store, store, markets, rules, utc_now),
         RiskActivities(RiskPorts(gateway, store, store, store, markets), rules, utc_now),
         OrderActivities(
-            OrderPorts(gateway, store, detective, parts.bell, lease), rules.orders, utc_now
+            OrderPorts(
+                gateway, store, detective, parts.bell, lease, SendGate(rules.throttle, utc_now)
+            ),
+            rules.orders,
+            utc_now,
         ),
         PositionActivities(
             PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now

@@ -1,5 +1,6 @@
 """Place one committed order and follow its hash until the venue and the chain have spoken."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,19 +11,22 @@ from temporalio.exceptions import ApplicationError
 
 from activities.evidence import Detective
 from activities.records import FillReport
+from activities.send_gate import NO_WAIT, SendGate
 from exchange.port import OrderGateway, UnavailableError
-from storage.port import Bell, Lease, OrderStore
+from storage.port import Bell, FencedError, Lease, OrderStore
 from trading.orders import Intent, OrderProgress, Ruling
 from trading.rules import OrderRules
 from trading.submits import Submission, SubmitKind, SubmitOutcome, classify_submit
-from trading.types import OrderHash, OrderState, SignalId
+from trading.types import OrderHash, OrderState, Side, SignalId
 
 NOT_NOW = "NotNow"
 OUTCOME_UNKNOWN = "OutcomeUnknown"
+FENCED = "Fenced"
 LISTEN = timedelta(milliseconds=500)
 LOOK_EVERY = timedelta(seconds=2)
 CANCEL_EVERY = timedelta(seconds=2)
 EXPLAIN_FOR = timedelta(seconds=2)
+ONCE = timedelta(days=365)
 _LEAVES_A_REST = frozenset({OrderState.CANCELLED, OrderState.VOID})
 
 
@@ -35,6 +39,7 @@ class OrderPorts:
     detective: Detective
     bell: Bell
     lease: Lease
+    gate: SendGate
 
 
 class OrderActivities:
@@ -56,16 +61,18 @@ class OrderActivities:
         progress = await self._before_sending(intent)
         if progress.state not in (OrderState.PREPARED, OrderState.UNKNOWN):
             return await self._report(intent, progress)
-        now = self._clock()
-        if not await self._ports.orders.begin_sending(order_hash, self._ports.lease.epoch, now):
+        later = await self._ports.gate.admit(intent.side)
+        if later > NO_WAIT:
+            self._raise_for_retry(intent, NOT_NOW, "the venue works no orders now", later)
+        if later > NO_WAIT or not await self._begin_sending(order_hash):
             return await self._report(intent, await self._too_late(progress))
-        answer = await self._ports.gateway.post_order(intent)
-        sent = Submission(
-            order_hash, intent.order_type, intent.order.size, had_unknown=progress.had_unknown
-        )
-        outcome = classify_submit(answer, sent)
+        outcome = await self._post(intent, progress)
         progress = await self._ports.orders.fold(order_hash, [outcome], self._clock())
-        self._raise_for_retry(intent, outcome)
+        await self._halt_in_trouble(intent, outcome)
+        if outcome.kind is SubmitKind.NOT_NOW:
+            self._raise_for_retry(intent, NOT_NOW, outcome.text, _delay_of(outcome))
+        if outcome.kind is SubmitKind.UNKNOWN:
+            self._raise_for_retry(intent, OUTCOME_UNKNOWN, outcome.text, None)
         return await self._report(intent, progress)
 
     @activity.defn
@@ -93,6 +100,7 @@ class OrderActivities:
             if progress.is_done:
                 return await self._report(intent, progress)
             activity.heartbeat(progress.state)
+            await self._tell_when_overdue(progress, watch)
             await self._listen(intent, progress, watch)
 
     @activity.defn
@@ -121,8 +129,35 @@ class OrderActivities:
         if progress.state is OrderState.SENDING:
             progress = await self._unanswered(progress)
         if progress.state is OrderState.UNKNOWN:
-            progress = await self._ports.detective.look(intent)
+            progress = (await self._ports.detective.look(intent)).progress
         return progress
+
+    async def _begin_sending(self, order_hash: OrderHash) -> bool:
+        """Take the right to send; a stack that lost the wallet must not try again."""
+        epoch = self._ports.lease.epoch
+        try:
+            return await self._ports.orders.begin_sending(order_hash, epoch, self._clock())
+        except FencedError as error:
+            raise ApplicationError(str(error), type=FENCED, non_retryable=True) from error
+
+    async def _post(self, intent: Intent, progress: OrderProgress) -> SubmitOutcome:
+        answer = await self._ports.gateway.post_order(intent)
+        sent = Submission(
+            progress.order_hash,
+            intent.order_type,
+            intent.order.size,
+            had_unknown=progress.had_unknown,
+        )
+        outcome = classify_submit(answer, sent)
+        self._ports.gate.note(outcome)
+        return outcome
+
+    async def _halt_in_trouble(self, intent: Intent, outcome: SubmitOutcome) -> None:
+        """Halt entries when an entry's answer says that none can succeed; exits are tried again."""
+        if outcome.trouble is None or intent.side is Side.SELL:
+            return
+        reason = f"{outcome.trouble}: {outcome.text}"
+        await self._ports.orders.halt_wallet(reason, self._clock())
 
     async def _without_sender(self, progress: OrderProgress) -> OrderProgress:
         """Settle what a sender left half-way when placing is over and nobody sends any more."""
@@ -140,38 +175,36 @@ class OrderActivities:
         ruling = Ruling(OrderState.EXPIRED, "too late to be sent")
         return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
 
-    def _raise_for_retry(self, intent: Intent, outcome: SubmitOutcome) -> None:
-        retried = (SubmitKind.NOT_NOW, SubmitKind.UNKNOWN)
-        retry_until = intent.created_at + self._rules.retry_until
-        if outcome.kind not in retried or self._clock() >= retry_until:
-            return
-        kind = NOT_NOW if outcome.kind is SubmitKind.NOT_NOW else OUTCOME_UNKNOWN
-        wait = outcome.retry_after_s
-        delay = timedelta(microseconds=int(wait * 1_000_000)) if wait is not None else None
-        raise ApplicationError(outcome.text, type=kind, next_retry_delay=delay)
+    def _raise_for_retry(
+        self, intent: Intent, kind: str, text: str, delay: timedelta | None
+    ) -> None:
+        """Ask for another try of the same bytes, unless its time is over."""
+        if self._clock() < intent.created_at + self._rules.retry_until:
+            raise ApplicationError(text, type=kind, next_retry_delay=delay)
 
     async def _listen(self, intent: Intent, progress: OrderProgress, watch: "_Watch") -> None:
         """Wait for news of the order; ask the venue when none came for a while."""
         heard = await self._ports.bell.wait("orders", progress.order_hash, LISTEN)
-        if heard or not watch.is_due("look", self._clock(), LOOK_EVERY):
-            return
-        progress = await self._ports.detective.look(intent)
-        if progress.state is OrderState.UNKNOWN:
-            await self._ports.detective.rule_on_absence(intent, progress)
+        if not heard and watch.is_due("look", self._clock(), LOOK_EVERY):
+            await self._ports.detective.resolve(intent, is_asked_to_die=watch.has_done("cancel"))
 
     async def _cancel(self, intent: Intent, watch: "_Watch") -> None:
-        """Ask for cancellation; fills are looked up before a cancelled order counts as dead."""
+        """Ask for cancellation, again and again: the answer is a request's, not the order's state.
+
+        Whether it died, and with what fills, is told by the order, its trades and the user stream.
+        """
         if not watch.is_due("cancel", self._clock(), CANCEL_EVERY):
             return
-        order_hash = intent.order.order_hash
-        try:
-            report = await self._ports.gateway.cancel_orders([order_hash])
-        except UnavailableError:
-            return  # asked again at the next turn
-        progress = await self._ports.detective.look(intent)
-        if order_hash in report.cancelled and not progress.state.is_terminal:
-            ruling = Ruling(OrderState.CANCELLED, "cancelled by us")
-            await self._ports.orders.fold(order_hash, [ruling], self._clock())
+        with contextlib.suppress(UnavailableError):  # asked again at the next turn
+            await self._ports.gateway.cancel_orders([intent.order.order_hash])
+        await self._ports.detective.resolve(intent, is_asked_to_die=True)
+
+    async def _tell_when_overdue(self, progress: OrderProgress, watch: "_Watch") -> None:
+        """Tell a person, once a wait, of fills that the chain neither confirms nor refuses."""
+        now = self._clock()
+        is_overdue = now >= watch.started_at + self._rules.settle_within
+        if is_overdue and watch.is_due("overdue", now, ONCE):
+            await self._ports.orders.tell_overdue(progress.order_hash, now)
 
     def _is_explained(self, progress: OrderProgress, watch: "_Watch") -> bool:
         """Tell whether trades account for what the venue says it matched, or time is up."""
@@ -217,3 +250,12 @@ class _Watch:
             return False
         self._done_at[what] = now
         return True
+
+    def has_done(self, what: str) -> bool:
+        """Tell whether `what` was ever done."""
+        return what in self._done_at
+
+
+def _delay_of(outcome: SubmitOutcome) -> timedelta | None:
+    wait = outcome.retry_after_s
+    return timedelta(microseconds=int(wait * 1_000_000)) if wait is not None else None

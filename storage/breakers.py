@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.events import insert_event
+from storage.port import Event, StorageError
 from storage.tables import breakers, halts
 from trading.rules import RiskRules
 from trading.types import TokenId, Wallet
@@ -89,18 +91,35 @@ async def count_result(
         await connection.execute(paused.values(losses_in_row=0, paused_until=until))
 
 
-async def set_halt(connection: AsyncConnection, halt: Halt) -> None:
-    """Store a halt; the first reason stands until it is cleared."""
+async def set_halt(connection: AsyncConnection, halt: Halt) -> bool:
+    """Store a halt; the first reason stands until it is cleared. Return whether it is new."""
     row = insert(halts).values(
         scope=halt.scope, key=halt.key, reason=halt.reason, halted_at=halt.halted_at
     )
-    await connection.execute(row.on_conflict_do_nothing())
+    return bool((await connection.execute(row.on_conflict_do_nothing())).rowcount)
 
 
-async def halt_entries(db: Database, halt: Halt) -> None:
-    """Halt entries of a wallet or a token until somebody clears it."""
+async def halt_entries(db: Database, halt: Halt) -> bool:
+    """Halt entries of a wallet or a token until somebody clears it, and page; False when halted."""
     async with db.transaction() as connection:
-        await set_halt(connection, halt)
+        is_new = await set_halt(connection, halt)
+        if is_new:
+            ids = {halt.scope.lower(): halt.key}
+            event = Event("entries_halted", "PAGE", halt.reason, halt.halted_at, ids)
+            await insert_event(connection, event)
+    return is_new
+
+
+async def halt_wallet(db: Database, reason: str, now: datetime) -> None:
+    """Halt all entries until a person clears it, and page; the first reason stands."""
+    if db.wallet is None:
+        raise StorageError("expected records of one wallet to halt, received those of none")
+    await halt_entries(db, Halt(HaltScope.WALLET, db.wallet, reason, now))
+
+
+async def halt_token(db: Database, token_id: TokenId, reason: str, now: datetime) -> None:
+    """Halt entries of one token until a person clears it, and page; the first reason stands."""
+    await halt_entries(db, Halt(HaltScope.TOKEN, token_id, reason, now))
 
 
 async def clear_halt(db: Database, scope: HaltScope, key: str) -> bool:

@@ -1,6 +1,7 @@
 """Orders: sent once per row lock, and known by evidence folded under it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -79,6 +80,7 @@ async def fold_evidence(
                 await _insert_evidence(connection, order_hash, each, now)
             progress = after
         if progress != before:
+            progress = replace(progress, changed_at=now)
             await _save_fills(connection, before, progress, now)
             await _save_progress(connection, progress, now)
             await _raise_alarms(connection, order, before, progress, now)
@@ -100,6 +102,14 @@ async def list_unresolved(db: Database, limit: int) -> Sequence[OrderHash]:
     async with db.transaction() as connection:
         found = (await connection.execute(statement.limit(limit))).scalars().all()
     return [OrderHash(order_hash) for order_hash in found]
+
+
+async def tell_overdue(db: Database, order_hash: OrderHash, now: datetime) -> None:
+    """Page about fills of an order that the chain has neither confirmed nor refused."""
+    async with db.transaction() as connection:
+        title = "fills neither confirmed nor refused by the chain"
+        event = Event("settlement_overdue", "PAGE", title, now, {"order_hash": order_hash})
+        await insert_event(connection, event)
 
 
 async def lock_order(connection: AsyncConnection, order_hash: OrderHash) -> RowMapping:

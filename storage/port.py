@@ -287,6 +287,15 @@ class OrderStore(Protocol):
     async def is_ours(self, order_hash: OrderHash) -> bool:
         """Tell whether we committed this order."""
 
+    async def halt_wallet(self, reason: str, now: datetime) -> None:
+        """Halt all entries until a person clears it, and page; the first reason stands."""
+
+    async def halt_token(self, token_id: TokenId, reason: str, now: datetime) -> None:
+        """Halt entries of one token until a person clears it, and page; the first reason stands."""
+
+    async def tell_overdue(self, order_hash: OrderHash, now: datetime) -> None:
+        """Page about fills of an order that the chain has neither confirmed nor refused."""
+
 
 class PositionStore(Protocol):
     """Positions and their marks."""

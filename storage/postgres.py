@@ -86,6 +86,7 @@ class PostgresStore:
     orders_of_exit = intents.orders_of_exit
     list_unresolved = orders.list_unresolved
     is_ours = intents.is_ours
+    tell_overdue = orders.tell_overdue
 
     load_position = positions.load_position
     find_open = positions.find_open
@@ -111,5 +112,7 @@ class PostgresStore:
     save_cursor = events.save_cursor
 
     halt_entries = breakers.halt_entries
+    halt_wallet = breakers.halt_wallet
+    halt_token = breakers.halt_token
     clear_halt = breakers.clear_halt
     audit_limits = limits.audit_limits

@@ -189,6 +189,7 @@ def read_progress(order: RowMapping, trades: list[VenueTrade]) -> OrderProgress:
         adopted=order["adopted"],
         text=order["error"],
         faults=tuple(order["faults"]),
+        changed_at=order["updated_at"],
     )
 
 

@@ -120,6 +120,8 @@ class Script:
     fill_before_cancel: bool = False
     forgets_ended: bool = False  # an ended order is not found any more
     is_away: bool = False
+    is_chain_away: bool = False
+    refusal: tuple[int, str] = (400, "invalid amounts")  # of REJECT
     hides_shares: bool = False
     posting: Callable[[], Awaitable[None]] | None = None  # done while a POST is under way
 
@@ -263,6 +265,8 @@ class FakeVenue:
 
     async def fetch_filled(self, order: UnsignedOrder, order_hash: OrderHash) -> Decimal | None:
         self._answer()
+        if self.script.is_chain_away:
+            raise UnavailableError("expected a block, received none")
         trades = [self._settled(t) for t in self.trades if t.order_hash == order_hash]
         if not trades:
             return None
@@ -303,7 +307,8 @@ class FakeVenue:
     def _take(self, intent: Intent, answer: Answer) -> SubmitAnswer:
         order_hash = intent.order.order_hash
         if answer is Answer.REJECT:
-            return SubmitAnswer(400, error="not enough balance / allowance")
+            status, words = self.script.refusal
+            return SubmitAnswer(status, error=words)
         state = OrderState.DELAYED if answer is Answer.DELAYED else OrderState.LIVE
         order = self.orders[order_hash] = Booked(intent, state)
         if answer is Answer.LIVE or answer is Answer.DELAYED:

@@ -146,6 +146,7 @@ class OrderProgress:
     adopted: bool = False  # booked after we had given it up: adopted, and a person is told
     text: str = ""
     faults: tuple[str, ...] = ()
+    changed_at: datetime | None = field(default=None, compare=False)  # when last news came
 
     def size_with(self, *settlements: Settlement) -> Shares:
         """Return the shares of all trades in the given settlement states."""

@@ -53,6 +53,13 @@ LOAD = changed(
         notional_per_min_max=_UNLIMITED,
         repeats_max=0,
     ),
+    throttle=changed(
+        DEFAULT.throttle,
+        entries_per_s=Decimal(1000),
+        entries_burst=1000,
+        exits_per_s=Decimal(1000),
+        exits_burst=1000,
+    ),
 )
 """Benches and chaos: throttles and dollar caps out of the way, except in the tests of them."""
 

@@ -96,6 +96,24 @@ class OrderRules:
     remainder_until: timedelta = timedelta(seconds=90)  # from the commit
     attempts_max: int = 3  # one and two remainders
     quarantine: timedelta = timedelta(seconds=45)  # from the POST deadline
+    absent_for: timedelta = timedelta(seconds=6)  # off the book; longer than the readers lag
+    settle_within: timedelta = timedelta(minutes=5)  # else a person is told
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleRules:
+    """How fast orders leave one process: 20 % of what the venue allows a signer (40/s, 60 burst).
+
+    Entries and exits have a bucket each, so that entries never hold an exit up.
+    """
+
+    entries_per_s: Decimal = Decimal(8)
+    entries_burst: int = 12
+    exits_per_s: Decimal = Decimal(8)
+    exits_burst: int = 12
+    wait_max: timedelta = timedelta(seconds=2)  # for a token; else the attempt is tried later
+    backoff_first: timedelta = timedelta(seconds=1)  # while the venue says "not now"
+    backoff_max: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +145,7 @@ class Rules:
     slippage: SlippageRules = field(default_factory=SlippageRules)
     risk: RiskRules = field(default_factory=RiskRules)
     orders: OrderRules = field(default_factory=OrderRules)
+    throttle: ThrottleRules = field(default_factory=ThrottleRules)
     exits: ExitRules = field(default_factory=ExitRules)
 
     def with_entry_order_type(self, order_type: OrderType) -> "Rules":

@@ -18,6 +18,28 @@ class SubmitKind(StrEnum):
     FAULT = "FAULT"
 
 
+class Trouble(StrEnum):
+    """What an answer says about us, not the order: no entry can succeed before it is mended."""
+
+    CREDENTIALS = "the API key is refused"
+    REGION = "trading is restricted in this region"
+    CLOSED_ONLY = "the account is in closed-only mode"
+    BANNED = "the address is banned"
+    WRONG_WALLET = "the wallet and the API key do not belong together"
+    WRONG_VERSION = "the venue wants another generation of orders"
+    BALANCE = "the venue sees too little balance or allowance"
+
+
+class VenueMode(StrEnum):
+    """What the venue does instead of working orders; it ends by itself."""
+
+    RESTARTING = "RESTARTING"
+    POST_ONLY = "POST_ONLY"
+    CANCEL_ONLY = "CANCEL_ONLY"
+    DISABLED = "DISABLED"
+    RATE_LIMITED = "RATE_LIMITED"
+
+
 @dataclass(frozen=True, slots=True)
 class SubmitAnswer:
     """The raw answer to a POST. `http_status` None: no answer came (time-out, reset, bad JSON).
@@ -42,6 +64,8 @@ class SubmitOutcome:
     text: str
     size_matched: Shares = Shares(ZERO)
     retry_after_s: Decimal | None = None
+    mode: VenueMode | None = None  # of NOT_NOW
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,16 @@ _PROVES_NOTHING = (
     "could not run the execution",
 )
 _NOTHING_TO_TRADE = ("market not found", "orderbook")
+_TROUBLES = (
+    ("closed only mode", Trouble.CLOSED_ONLY),
+    ("banned", Trouble.BANNED),
+    ("order_version_mismatch", Trouble.WRONG_VERSION),
+    ("has to be the address of the api key", Trouble.WRONG_WALLET),
+    ("has to be the owner of the api key", Trouble.WRONG_WALLET),
+    ("deposit wallet flow", Trouble.WRONG_WALLET),
+    ("not enough balance", Trouble.BALANCE),
+)
+_MODES = (("post-only", VenueMode.POST_ONLY), ("cancel-only", VenueMode.CANCEL_ONLY))
 
 
 def classify_submit(answer: SubmitAnswer, sent: Submission) -> SubmitOutcome:
@@ -84,10 +118,43 @@ def classify_submit(answer: SubmitAnswer, sent: Submission) -> SubmitOutcome:
     if answer.http_status == 400 and "Duplicated" in answer.error:
         return SubmitOutcome(SubmitKind.KNOWN_TO_VENUE, None, text)
     if answer.http_status in _NOT_NOW or answer.error == _SAFE_TO_RESUBMIT:
-        return SubmitOutcome(SubmitKind.NOT_NOW, None, text, retry_after_s=answer.retry_after_s)
+        return _not_now(answer, text)
     if _is_refusal(answer) and not sent.had_unknown:
         return _classify_rejection(answer, text)
-    return SubmitOutcome(SubmitKind.UNKNOWN, None, text)
+    return SubmitOutcome(SubmitKind.UNKNOWN, None, text, trouble=_trouble_of(answer))
+
+
+def _not_now(answer: SubmitAnswer, text: str) -> SubmitOutcome:
+    return SubmitOutcome(
+        SubmitKind.NOT_NOW,
+        None,
+        text,
+        retry_after_s=answer.retry_after_s,
+        mode=_mode_of(answer),
+    )
+
+
+def _mode_of(answer: SubmitAnswer) -> VenueMode | None:
+    """Return what the venue does instead of working orders; None: it turned away this one only."""
+    if answer.http_status == 425:
+        return VenueMode.RESTARTING
+    if answer.http_status == 429:
+        return VenueMode.RATE_LIMITED
+    error = answer.error.lower()
+    otherwise = VenueMode.DISABLED if answer.http_status == 503 else None
+    return next((mode for words, mode in _MODES if words in error), otherwise)
+
+
+def _trouble_of(answer: SubmitAnswer) -> Trouble | None:
+    """Return what a refusal says about us; source: the venue's error-code page."""
+    if answer.http_status == 401:
+        return Trouble.CREDENTIALS
+    if answer.http_status == 403:
+        return Trouble.REGION
+    if answer.http_status != 400:
+        return None
+    error = answer.error.lower()
+    return next((trouble for words, trouble in _TROUBLES if words in error), None)
 
 
 def _classify_success(answer: SubmitAnswer, sent: Submission, text: str) -> SubmitOutcome:
@@ -109,7 +176,7 @@ def _is_refusal(answer: SubmitAnswer) -> bool:
 def _classify_leg_error(answer: SubmitAnswer, sent: Submission, text: str) -> SubmitOutcome:
     """A leg refused in post-only mode comes as 200 with an error and without an id."""
     if _POST_ONLY_MODE in answer.error and not sent.had_unknown:
-        return SubmitOutcome(SubmitKind.NOT_NOW, None, text, retry_after_s=answer.retry_after_s)
+        return _not_now(answer, text)
     return SubmitOutcome(SubmitKind.UNKNOWN, None, text)
 
 
@@ -132,4 +199,4 @@ def _classify_rejection(answer: SubmitAnswer, text: str) -> SubmitOutcome:
     """A killed FAK or FOK was booked and died; any other refusal never was an order."""
     killed = any(words in answer.error for words in _KILLED)
     state = OrderState.CANCELLED if killed else OrderState.REJECTED
-    return SubmitOutcome(SubmitKind.REJECTED, state, text)
+    return SubmitOutcome(SubmitKind.REJECTED, state, text, trouble=_trouble_of(answer))

@@ -1,10 +1,11 @@
 """Our activities over real records and a fake venue, with everything seeded to trade."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.evidence import Detective
@@ -14,9 +15,11 @@ from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
 from activities.records import Attempt, Ticket
 from activities.risk import RiskActivities, RiskPorts
+from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from storage.port import PositionRecord
 from storage.postgres import PostgresStore
+from storage.tables import events, halts
 from tests.fakes import FakeBell, FakeClock, FakeLease, FakeVenue
 from tests.storage.builders import (
     WALLET,
@@ -31,7 +34,16 @@ from tests.storage.builders import (
 )
 from trading.orders import OrderProgress
 from trading.rules import Rules
-from trading.types import OrderHash, PositionId, Side, SignalId, SignalState, WhaleSignal
+from trading.types import (
+    ONE,
+    ExitReason,
+    OrderHash,
+    PositionId,
+    Side,
+    SignalId,
+    SignalState,
+    WhaleSignal,
+)
 
 SIGNAL = SignalId("s1")
 
@@ -73,7 +85,8 @@ class Desk:
 
     @property
     def orders(self) -> OrderActivities:
-        ports = OrderPorts(self.venue, self.store, self.detective, self.bell, FakeLease())
+        gate = SendGate(self.rules.throttle, self.clock, self.clock.pause)
+        ports = OrderPorts(self.venue, self.store, self.detective, self.bell, FakeLease(), gate)
         return OrderActivities(ports, self.rules.orders, self.clock)
 
     @property
@@ -140,6 +153,26 @@ class Desk:
         stored = await self.store.load_signal(SignalId(name))
         assert stored is not None, name
         return stored.state
+
+    async def halts(self) -> Sequence[str]:
+        """Return why entries are halted, one reason for each halt."""
+        async with self.store.transaction() as connection:
+            return (await connection.execute(select(halts.c.reason))).scalars().all()
+
+    async def events(self) -> Sequence[str]:
+        """Return the types of all events, oldest first."""
+        async with self.store.transaction() as connection:
+            query = select(events.c.type).order_by(events.c.event_id)
+            return (await connection.execute(query)).scalars().all()
+
+    async def exit_of(self, position: PositionRecord) -> OrderHash:
+        """Begin to leave a position and commit the first order of its exit."""
+        step = await self.positions.begin_exit(position.position_id, ExitReason.OPERATOR, ONE)
+        assert step.attempt is not None, step
+        estimate = await self.pricing.estimate_slippage(step.attempt)
+        ticket = await self.risk.check_risk(step.attempt, estimate)
+        assert ticket.order_hash is not None, ticket
+        return ticket.order_hash
 
     async def reserved(self) -> bool:
         """Tell whether any reservation is left."""

@@ -7,12 +7,19 @@ from decimal import Decimal
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.orders import NOT_NOW, OUTCOME_UNKNOWN
-from storage.port import FencedError
+from activities.orders import FENCED, NOT_NOW, OUTCOME_UNKNOWN
 from tests.activities.desk import SIGNAL, Desk, held
 from tests.fakes import Answer, FakeLease
 from trading.orders import Ruling
-from trading.types import OrderHash, OrderState, OrderType, PositionState, Settlement, SignalState
+from trading.types import (
+    OrderHash,
+    OrderState,
+    OrderType,
+    PositionState,
+    Reason,
+    Settlement,
+    SignalState,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -134,9 +141,81 @@ async def test_a_stack_that_lost_the_wallet_sends_nothing(
     order_hash = await desk.committed()
     orders = desk.orders
     monkeypatch.setattr(orders, "_ports", replace(orders._ports, lease=FakeLease(0)))
-    with pytest.raises(FencedError):
+    with pytest.raises(ApplicationError) as error:
         await orders.place_order(order_hash)
+    assert error.value.type == FENCED
+    assert error.value.non_retryable
     assert desk.venue.posts == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "Unauthorized/Invalid api key"),
+        (403, "Trading restricted in your region"),
+        (400, "'0xabc' address in closed only mode"),
+        (400, "not enough balance / allowance"),
+        (400, "order_version_mismatch"),
+    ],
+)
+async def test_an_answer_about_us_halts_entries(desk: Desk, status: int, words: str) -> None:
+    order_hash = await desk.committed()
+    desk.venue.script.refusal = (status, words)
+    desk.venue.answer_with(Answer.REJECT)
+    assert (await desk.orders.place_order(order_hash)).state is OrderState.REJECTED
+    (halt,) = await desk.halts()
+    assert words in halt
+    assert (await desk.ticket("s2")).reason is Reason.ENTRIES_HALTED
+
+
+async def test_an_answer_about_us_after_an_unknown_one_halts_but_refuses_nothing(
+    desk: Desk,
+) -> None:
+    order_hash = await desk.committed()
+    desk.venue.script.refusal = (401, "Unauthorized/Invalid api key")
+    desk.venue.answer_with(Answer.LOST_BEFORE, Answer.REJECT)
+    for _ in range(2):
+        with pytest.raises(ApplicationError) as error:
+            await desk.orders.place_order(order_hash)
+        assert error.value.type == OUTCOME_UNKNOWN
+    assert (await desk.progress(order_hash)).state is OrderState.UNKNOWN
+    assert len(await desk.halts()) == 1
+
+
+async def test_an_exit_that_is_refused_halts_nothing(desk: Desk) -> None:
+    exit_hash = await desk.exit_of(await desk.opened())
+    desk.venue.script.refusal = (400, "not enough balance / allowance")
+    desk.venue.answer_with(Answer.REJECT)
+    assert (await desk.orders.place_order(exit_hash)).state is OrderState.REJECTED
+    assert not await desk.halts()
+
+
+async def test_while_the_venue_works_no_orders_none_is_sent(desk: Desk) -> None:
+    first, second = await desk.committed("s1"), await desk.committed("s2")
+    orders = desk.orders
+    desk.venue.script.retry_after_s = Decimal(3)
+    desk.venue.answer_with(Answer.NOT_NOW)
+    for order_hash in (first, second):
+        with pytest.raises(ApplicationError) as error:
+            await orders.place_order(order_hash)
+        assert error.value.next_retry_delay == 3 * SECOND
+    assert desk.venue.posts == [first]
+    desk.clock.advance(3 * SECOND)
+    assert (await orders.place_order(first)).state is OrderState.MATCHED
+    assert (await orders.place_order(second)).state is OrderState.MATCHED
+
+
+async def test_an_order_that_outwaits_the_venue_expires_unsent(desk: Desk) -> None:
+    first, second = await desk.committed("s1"), await desk.committed("s2")
+    orders = desk.orders
+    desk.venue.script.retry_after_s = Decimal(60)
+    desk.venue.answer_with(Answer.NOT_NOW)
+    with pytest.raises(ApplicationError):
+        await orders.place_order(first)
+    desk.clock.advance(13 * SECOND)
+    assert (await orders.place_order(second)).state is OrderState.EXPIRED
+    assert (await orders.place_order(first)).state is OrderState.UNKNOWN
+    assert desk.venue.posts == [first]
 
 
 # Waiting for fills
@@ -271,7 +350,48 @@ async def test_an_order_cannot_expire_once_it_was_sent(desk: Desk) -> None:
     assert progress.state is OrderState.SENDING
 
 
+async def test_a_cancelled_order_that_the_venue_forgets_is_dead_after_a_grace(desk: Desk) -> None:
+    rest_on_book(desk)
+    desk.venue.script.forgets_ended = True
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    started_at = desk.clock()
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.CANCELLED
+    assert 30 * SECOND <= desk.clock() - started_at < 40 * SECOND
+
+
+async def test_a_fill_that_wins_unseen_against_the_cancel_frees_nothing_too_early(
+    desk: Desk,
+) -> None:
+    """The cancel is acknowledged, the fill before it is listed late: no share is free meanwhile."""
+    rest_on_book(desk)
+    desk.venue.script.forgets_ended = True
+    desk.venue.script.trades_seen_after = 5 * SECOND
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+
+    async def fill_half() -> None:
+        if desk.clock() - started_at >= 29 * SECOND and not desk.venue.trades:
+            desk.venue.fill(order_hash, "0.5")
+        desk.bell.plans.append(fill_half)
+
+    started_at = desk.clock()
+    desk.bell.plans.append(fill_half)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.CANCELLED
+    assert report.matched == report.size / 2
+
+
 # Settlement
+
+
+async def test_fills_that_never_settle_are_told_once(desk: Desk) -> None:
+    desk.venue.script.settled_after = 600 * SECOND
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    await desk.env.run(desk.orders.await_settlement, order_hash)
+    assert list(await desk.events()).count("settlement_overdue") == 1
 
 
 async def test_settlement_is_waited_for_and_booked(desk: Desk) -> None:
