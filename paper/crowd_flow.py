@@ -48,9 +48,9 @@ class CrowdFlow:
         fills = [_whole(fill) for fill in order.fills]
         fills = [fill for fill in fills if fill.size]
         if order.is_maker:
-            return [self._lift(listing, whale, fill, now) for fill in fills]
+            return [trade for fill in fills for trade in self._lift(listing, whale, fill, now)]
         makers = [maker for fill in fills for maker in self._sweep(listing, whale, fill, now)]
-        trades = [self._pit.book(listing, whale, makers, now)] if makers else []
+        trades = self._pit.book(listing, whale, makers, now) if makers else []
         self._pit.tell_book(listing, now)
         return trades
 
@@ -66,7 +66,7 @@ class CrowdFlow:
         )
         self._pit.book(listing, taker, [maker], now)
 
-    def _lift(self, listing: Listing, whale: Taker, fill: Level, now: int) -> Trade:
+    def _lift(self, listing: Listing, whale: Taker, fill: Level, now: int) -> list[Trade]:
         # The whale's order rested; somebody of the crowd came and took it.
         side, price = listing.in_book_terms(whale.outcome, whale.side, fill.price)
         listing.book.pass_queue(side, price, fill.size)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from paper import rules
 from paper.books import Resting, opposite
 from paper.derive import account_name
+from paper.fault_actions import lacks_allowance
+from paper.fault_match import what_is_left
 from paper.ledger import CASH
 from paper.matching import Offer, by_price, is_filled, match, notional, taker_fee, total_size
 from paper.model import (
@@ -25,6 +27,7 @@ from paper.registry import Listing
 from paper.settlement import Floor
 
 ALREADY_DONE = "already canceled or matched"
+STILL_DELAYED = "order is delayed and cannot be canceled yet"
 UNKNOWN = "order not found"
 
 
@@ -63,42 +66,65 @@ class Desk:
         Raises:
             OrderRefusedError: With the venue's status and words.
         """
-        order = post.order
-        self._refuse_known(order.order_id)
-        listing, record = self._admit(post)
-        side, limit = self._terms(listing, record)
-        fills = match(listing.book.offers(side, limit), order.size)
-        if fills and post.post_only:
-            raise rules.crosses_book()
-        if fills or rules.is_immediate(post.order_type):
-            rules.check_marketable(order)
-        self._check_funds(listing, record, fills)
-        self._floor.orders.add(record)
-        self._pit.tell(record, "PLACEMENT", post.at)
-        if _is_killed(record, fills):
-            self._end(record, OrderStatus.CANCELED, post.at)
+        listing, record, fills = self._book(post, OrderStatus.LIVE)
+        trades = self._work(listing, record, fills, post.at)
+        if record.status is OrderStatus.CANCELED:
             raise rules.killed(post.order_type)
-        trades = self._execute(listing, record, fills)
-        self._rest(listing, record)
-        self._pit.tell_book(listing, post.at)
         return Outcome(record, tuple(trades))
+
+    def hold(self, post: Post, status: OrderStatus) -> OrderRecord:
+        """Book an order like `submit`, but leave it out of the book until it is worked."""
+        return self._book(post, status)[1]
+
+    def work(self, record: OrderRecord, now: int, *, is_late: bool) -> None:
+        """Match an order that was held, and rest what is left of one that may rest.
+
+        One that comes too late for the market, for its money or (`is_late`) for what the book
+        offers fares like one posted now that meets the same.
+        """
+        listing = self._floor.registry.get(record.condition_id)
+        assert listing is not None, record.condition_id
+        if listing.market.closed:
+            self._end(record, OrderStatus.CANCELED_MARKET_RESOLVED, now)
+            return
+        record.status = OrderStatus.LIVE
+        fills = self._offered(listing, record)
+        try:
+            self._check_taking(listing, record, fills)
+        except OrderRefusedError:
+            self._end(record, OrderStatus.CANCELED, now)
+            return
+        if is_late:
+            fills = what_is_left(self._floor, listing, record, self._terms(listing, record)[0], [])
+        self._work(listing, record, fills, now)
+        if record.status is OrderStatus.LIVE and not fills:
+            self._pit.tell(record, "UPDATE", now)
 
     def cancel(
         self, order_ids: Sequence[str], owner: str, now: int
     ) -> tuple[list[str], dict[str, str]]:
         """Cancel an API key's resting orders; return those cancelled and why others were not."""
-        cancelled: list[str] = []
+        cancelled, refused = self.cancellable(order_ids, owner)
+        for record in cancelled:
+            self._take_down(record, OrderStatus.CANCELED, now)
+        return [record.order.order_id for record in cancelled], refused
+
+    def cancellable(
+        self, order_ids: Sequence[str], owner: str
+    ) -> tuple[list[OrderRecord], dict[str, str]]:
+        """Return the orders that an API key can cancel, and why it cannot cancel the others."""
+        found: list[OrderRecord] = []
         refused: dict[str, str] = {}
         for order_id in dict.fromkeys(order_ids):
             record = self._floor.orders.get(order_id)
             if record is None or record.owner != owner:
                 refused[order_id] = UNKNOWN
-            elif record.status is not OrderStatus.LIVE:
-                refused[order_id] = ALREADY_DONE
+            elif record.status is OrderStatus.LIVE:
+                found.append(record)
             else:
-                self._take_down(record, OrderStatus.CANCELED, now)
-                cancelled.append(order_id)
-        return cancelled, refused
+                is_delayed = record.status is OrderStatus.DELAYED
+                refused[order_id] = STILL_DELAYED if is_delayed else ALREADY_DONE
+        return found, refused
 
     def expire(self, now: int) -> None:
         """Take down good-till-date orders, a minute before the expiration they carry."""
@@ -193,10 +219,10 @@ class Desk:
         trades: list[Trade] = []
         for bucket, run in enumerate(by_price(fills)):
             makers = [self._meet(listing, taker, side, fill, now) for fill in run]
-            trade = self._pit.book(listing, taker, makers, now, bucket)
-            record.matched += trade.size
-            record.trade_ids.append(trade.trade_id)
-            trades.append(trade)
+            for trade in self._pit.book(listing, taker, makers, now, bucket):
+                record.matched += trade.size
+                record.trade_ids.append(trade.trade_id)
+                trades.append(trade)
         if fills and (rules.is_immediate(record.order_type) or is_filled(order.size, fills)):
             record.status = OrderStatus.MATCHED
         if fills:

@@ -18,6 +18,7 @@ from paper.model import (
 from paper.orders import leaves
 from paper.registry import Listing
 from paper.settlement import Floor, Settlement
+from paper.settling_faults import is_of_client, pieces_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,31 @@ class Pit:
 
     def book(
         self, listing: Listing, taker: Taker, makers: Sequence[MakerFill], now: int, bucket: int = 0
+    ) -> list[Trade]:
+        """Book a match of a taker with makers: one trade, or several where a fault splits it."""
+        trade = self._trade(listing, taker, makers, now, bucket)
+        pieces = pieces_of(self._floor.faults, trade)
+        for number, piece in enumerate(pieces):
+            if number:
+                self._name(piece)
+            self._settlement.book(piece)
+        return pieces
+
+    def tell(self, record: OrderRecord, kind: str, now: int) -> None:
+        """Save an order and publish what became of it."""
+        self._floor.orders.touch(record)
+        copy = replace(record, trade_ids=list(record.trade_ids))
+        self._floor.publish(OrderUpdated(copy, kind, now))
+
+    def tell_book(self, listing: Listing, now: int) -> None:
+        """Publish what has changed in a book."""
+        changes = listing.book_changes(now)
+        if changes is not None:
+            self._floor.publish(changes)
+
+    def _trade(
+        self, listing: Listing, taker: Taker, makers: Sequence[MakerFill], now: int, bucket: int
     ) -> Trade:
-        """Book one trade of a taker with makers; clients' trades hide their transaction."""
         token_id = listing.market.token_ids[taker.outcome]
         parts = [
             (maker.size, maker.price if maker.token_id == token_id else MICROS - maker.price)
@@ -103,22 +127,18 @@ class Pit:
             makers=tuple(makers),
             bucket_index=bucket,
         )
-        if not taker.owner and not any(maker.owner for maker in makers):
+        if not is_of_client(trade):
+            # Clients' trades hide their transaction until it is sent.
             trade.transaction_hash = self._settlement.transaction_hash(trade)
-        self._settlement.book(trade)
         return trade
 
-    def tell(self, record: OrderRecord, kind: str, now: int) -> None:
-        """Save an order and publish what became of it."""
-        self._floor.orders.touch(record)
-        copy = replace(record, trade_ids=list(record.trade_ids))
-        self._floor.publish(OrderUpdated(copy, kind, now))
-
-    def tell_book(self, listing: Listing, now: int) -> None:
-        """Publish what has changed in a book."""
-        changes = listing.book_changes(now)
-        if changes is not None:
-            self._floor.publish(changes)
+    def _name(self, piece: Trade) -> None:
+        piece.trade_id = self._trade_id(self.next_number)
+        for maker in piece.makers:
+            record = self._floor.orders.get(maker.order_id)
+            if record is not None:
+                record.trade_ids.append(piece.trade_id)
+                self._floor.orders.touch(record)
 
     def _fee(self, listing: Listing, parts: Sequence[tuple[int, int]]) -> int:
         by_price: dict[int, int] = {}

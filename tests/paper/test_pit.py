@@ -31,7 +31,7 @@ def test_a_trade_adds_its_makers_up_and_charges_each_price_its_fee(tmp_path: Pat
     makers = [
         pit.crowd_maker(listing, taker, shares(price), shares("10")) for price in ("0.4", "0.5")
     ]
-    trade = pit.book(listing, taker, makers, room.clock.at)
+    [trade] = pit.book(listing, taker, makers, room.clock.at)
     assert (trade.size, trade.cost, trade.price) == (shares("20"), shares("9"), shares("0.45"))
     assert trade.fee == shares("0.168") + shares("0.175")
     assert trade.condition_id == CONDITION
