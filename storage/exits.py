@@ -3,11 +3,11 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import intents, ledger, offers, positions, redemptions
+from storage.book_tables import fills, intents, ledger, offers, orders, positions, redemptions
 from storage.database import Database, ring
 from storage.figures import redemption_cash
 from storage.intents import find_intent, insert_intent
@@ -20,15 +20,20 @@ from trading.orders import Intent
 from trading.types import (
     ZERO,
     ExitReason,
+    OrderState,
     PositionId,
     PositionState,
     Price,
     Reason,
     Refusal,
+    Settlement,
     Shares,
     Side,
     Wallet,
 )
+
+_ENDED = tuple(state for state in OrderState if state.is_terminal)
+_FINAL = tuple(settlement for settlement in Settlement if settlement.is_final)
 
 
 async def commit_exit(db: Database, exit_order: ExitOrder, now: datetime) -> Intent | Refusal:
@@ -151,10 +156,22 @@ async def _find_exit(connection: AsyncConnection, intent: Intent) -> Intent | No
 
 
 async def _offered(connection: AsyncConnection, position_id: PositionId) -> Decimal:
-    """Return shares that open exits may still sell."""
-    leaves = func.greatest(offers.c.offered - offers.c.sold, 0)
-    statement = select(func.coalesce(func.sum(leaves), 0)).where(
-        offers.c.position_id == position_id, offers.c.released_at.is_(None)
+    """Return shares that exits have sold but not settled, or may still sell.
+
+    An order that ended at the venue sells no more: of it only matches on their way count.
+    """
+    ended = orders.c.status.in_(_ENDED)
+    final = (
+        select(func.coalesce(func.sum(fills.c.size), 0))
+        .where(fills.c.order_id == orders.c.order_id, fills.c.settlement.in_(_FINAL))
+        .scalar_subquery()
+    )
+    under_way = orders.c.size_matched - final
+    leaves = func.greatest(case((ended, under_way), else_=offers.c.offered - offers.c.sold), 0)
+    statement = (
+        select(func.coalesce(func.sum(leaves), 0))
+        .join(orders, orders.c.intent_id == offers.c.intent_id)
+        .where(offers.c.position_id == position_id, offers.c.released_at.is_(None))
     )
     return Decimal((await connection.execute(statement)).scalar_one())
 

@@ -1,9 +1,13 @@
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import select
+
 from storage.breakers import Halt, HaltScope
-from storage.port import Reserved
+from storage.port import Reserved, StorageError
 from storage.postgres import PostgresStore
-from tests.storage.builders import CAPS, NOW, WALLET, bought, entry, later, sold
+from storage.tables import events
+from tests.storage.builders import CAPS, NOW, WALLET, YES, bought, entry, later, sold
 from trading.rules import RiskRules
 from trading.types import Reason, Refusal, Usd
 
@@ -72,3 +76,27 @@ async def test_the_first_reason_of_a_halt_stands_until_it_is_cleared(
     assert await funded.clear_halt(HaltScope.WALLET, WALLET)
     assert not await funded.clear_halt(HaltScope.WALLET, WALLET)
     assert await is_halted(funded, 0) == ""
+
+
+async def test_a_halt_pages_once_and_bars_what_it_names(funded: PostgresStore) -> None:
+    for _ in range(2):
+        await funded.halt_token(YES, "an order is unknown", NOW)
+    refusal = await funded.reserve_entry(entry(), CAPS, NOW)
+    assert isinstance(refusal, Refusal)
+    assert refusal.numbers["halt"] == "an order is unknown"
+    await funded.halt_wallet("the API key is refused", NOW)
+    assert await is_halted(funded, 0) == "the API key is refused"
+    query = select(events.c.severity, events.c.title, events.c.ids)
+    async with funded.transaction() as connection:
+        told = (await connection.execute(query.where(events.c.type == "entries_halted"))).all()
+    assert [tuple(row) for row in told] == [
+        ("PAGE", "an order is unknown", {"token": YES}),
+        ("PAGE", "the API key is refused", {"wallet": WALLET}),
+    ]
+
+
+async def test_records_of_no_wallet_halt_none(database_url: str) -> None:
+    anybody = PostgresStore(database_url, RiskRules())
+    with pytest.raises(StorageError, match="of one wallet"):
+        await anybody.halt_wallet("no reason", NOW)
+    await anybody.close()

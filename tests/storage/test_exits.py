@@ -17,10 +17,11 @@ from tests.storage.builders import (
     leave,
     price,
     reserved,
+    shares,
     sold,
     trade,
 )
-from trading.orders import Intent, Ruling
+from trading.orders import Intent, Ruling, VenueOrder
 from trading.types import (
     ExitReason,
     OrderState,
@@ -74,6 +75,39 @@ async def test_exits_never_offer_more_than_is_held_and_not_offered(funded: Postg
     assert len(refusals) == 3
     assert {refusal.reason for refusal in refusals} == {Reason.NO_POSITION_TO_REDUCE}
     assert Decimal(refusals[0].numbers["settled"]) == 100
+
+
+async def test_the_rest_of_an_exit_that_died_can_be_offered_before_its_fills_settle(
+    funded: PostgresStore,
+) -> None:
+    position = await bought(funded)
+    await funded.begin_exit(position.position_id, STOP, NOW)
+    first = leave(position.position_id, size="100").intent
+    assert isinstance(await funded.commit_exit(leave(position.position_id), NOW), Intent)
+    assert await funded.begin_sending(first.order.order_hash, 1, NOW)
+    partly = trade(first, size="40", settlement=Settlement.MATCHED)
+    killed = VenueOrder(first.order.order_hash, OrderState.CANCELLED, shares("40"))
+    await booked(funded, first, partly, killed)
+    too_much = await funded.commit_exit(leave(position.position_id, attempt=2, size="61"), NOW)
+    assert isinstance(too_much, Refusal)
+    rest = await funded.commit_exit(leave(position.position_id, attempt=2, size="60"), NOW)
+    assert isinstance(rest, Intent)
+
+
+async def test_fills_of_an_exit_that_failed_can_be_offered_again(funded: PostgresStore) -> None:
+    position = await bought(funded)
+    await funded.begin_exit(position.position_id, STOP, NOW)
+    first = leave(position.position_id).intent
+    await funded.commit_exit(leave(position.position_id), NOW)
+    assert await funded.begin_sending(first.order.order_hash, 1, NOW)
+    gone = trade(first, size="40", settlement=Settlement.FAILED)
+    here = trade(first, "t2", size="30", settlement=Settlement.MATCHED)
+    killed = VenueOrder(first.order.order_hash, OrderState.CANCELLED, shares("70"))
+    await booked(funded, first, gone, here, killed)
+    too_much = await funded.commit_exit(leave(position.position_id, attempt=2, size="71"), NOW)
+    assert isinstance(too_much, Refusal)
+    rest = await funded.commit_exit(leave(position.position_id, attempt=2, size="70"), NOW)
+    assert isinstance(rest, Intent)
 
 
 async def test_only_confirmed_shares_can_be_offered(funded: PostgresStore) -> None:

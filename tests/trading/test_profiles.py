@@ -42,6 +42,6 @@ def test_a_slow_replay_never_waits_longer_than_the_rules_say(speed: Decimal) -> 
     assert replay(speed).risk.pause == DEFAULT.risk.pause
 
 
-def test_the_load_profile_departs_in_risk_only() -> None:
-    assert replace(LOAD, risk=DEFAULT.risk) == DEFAULT
+def test_the_load_profile_departs_in_risk_and_throttles_only() -> None:
+    assert replace(LOAD, risk=DEFAULT.risk, throttle=DEFAULT.throttle) == DEFAULT
     assert LOAD.risk.losses_in_row_max == DEFAULT.risk.losses_in_row_max

@@ -4,7 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from trading.submits import Submission, SubmitAnswer, SubmitKind, SubmitOutcome, classify_submit
+from trading.submits import (
+    Submission,
+    SubmitAnswer,
+    SubmitKind,
+    SubmitOutcome,
+    Trouble,
+    VenueMode,
+    classify_submit,
+)
 from trading.types import OrderHash, OrderState, OrderType, Shares
 
 HASH = OrderHash("0x" + "ab" * 32)
@@ -158,3 +166,50 @@ def test_everything_else_proves_nothing(answer: SubmitAnswer, had_unknown: bool)
     outcome = classify_submit(answer, sent(had_unknown=had_unknown))
     assert kind_and_state(outcome) == (SubmitKind.UNKNOWN, None)
     assert outcome.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "mode"),
+    [
+        (refused(425, "the matching engine is restarting"), VenueMode.RESTARTING),
+        (refused(429, "Too Many Requests"), VenueMode.RATE_LIMITED),
+        (refused(503, "Trading is currently cancel-only"), VenueMode.CANCEL_ONLY),
+        (refused(503, "post-only mode: only post-only orders"), VenueMode.POST_ONLY),
+        (refused(200, "post-only mode: only post-only orders"), VenueMode.POST_ONLY),
+        (refused(503, "Trading is currently disabled"), VenueMode.DISABLED),
+        (refused(500, "order timed out"), None),
+    ],
+)
+def test_not_now_says_what_the_venue_does_instead(
+    answer: SubmitAnswer, mode: VenueMode | None
+) -> None:
+    outcome = classify_submit(answer, sent())
+    assert (outcome.kind, outcome.mode) == (SubmitKind.NOT_NOW, mode)
+
+
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        (refused(401, "Unauthorized/Invalid api key"), Trouble.CREDENTIALS),
+        (refused(403, "Trading restricted in your region"), Trouble.REGION),
+        (refused(400, "'0xab' address in closed only mode"), Trouble.CLOSED_ONLY),
+        (refused(400, "'0xab' address banned"), Trouble.BANNED),
+        (refused(400, "order_version_mismatch"), Trouble.WRONG_VERSION),
+        (
+            refused(400, "the order signer address has to be the address of the API KEY"),
+            Trouble.WRONG_WALLET,
+        ),
+        (
+            refused(400, "maker address not allowed, please use the deposit wallet flow"),
+            Trouble.WRONG_WALLET,
+        ),
+        (refused(400, "not enough balance / allowance"), Trouble.BALANCE),
+        (refused(400, "invalid amounts"), None),
+        (refused(404, "market not found"), None),
+    ],
+)
+@pytest.mark.parametrize("had_unknown", [False, True])
+def test_a_refusal_tells_what_is_wrong_with_us_whatever_it_proves_of_the_order(
+    answer: SubmitAnswer, trouble: Trouble | None, had_unknown: bool
+) -> None:
+    assert classify_submit(answer, sent(had_unknown=had_unknown)).trouble is trouble
