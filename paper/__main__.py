@@ -4,11 +4,14 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 
 import structlog
 from aiohttp import web
 
-from paper.audit import NO_FAULTS
+from paper.fault_actions import ActionError
+from paper.fault_wire import PlanError, parse_plan
+from paper.faults import FaultPlan
 from paper.model import VenueSettings
 from paper.options import Options, parse_options
 from paper.server import HOST, addresses, build_app
@@ -29,16 +32,25 @@ def main() -> int:
     """Serve until told to stop; return the exit status, 1 for anything that prevents it."""
     options = parse_options(sys.argv[1:])
     _log_to_stderr()
-    if options.faults is not None:
-        return _fail(f"--faults {options.faults}: {NO_FAULTS}")
     try:
-        asyncio.run(_run(options))
+        asyncio.run(_run(options, _plan(options.faults)))
+    except (PlanError, ActionError) as error:
+        return _fail(f"--faults {options.faults}: {error}")
     except (TapeError, StoreError, PortError) as error:
         return _fail(str(error))
     return 0
 
 
-async def _run(options: Options) -> None:
+def _plan(path: Path | None) -> FaultPlan:
+    if path is None:
+        return FaultPlan()
+    try:
+        return parse_plan(path.read_bytes())
+    except OSError as error:
+        raise PlanError(str(error.strerror)) from error
+
+
+async def _run(options: Options, plan: FaultPlan) -> None:
     venue = Venue(
         open_tape(options.tape),
         options.settings,
@@ -49,6 +61,7 @@ async def _run(options: Options) -> None:
         is_held=options.is_held,
     )
     try:
+        venue.put_faults(plan)
         await _serve(venue, options.settings, options.port)
     finally:
         venue.close()

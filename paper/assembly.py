@@ -9,6 +9,7 @@ from paper.crowd_flow import CrowdFlow
 from paper.desk import Desk
 from paper.faults import Faults
 from paper.filler import Filler
+from paper.late import Late
 from paper.ledger import Ledger
 from paper.model import VenueSettings
 from paper.orders import Orders
@@ -55,6 +56,7 @@ class Company:
             or floor.orders.has_changes
             or floor.chain.has_changes
             or self.crew.settlement.has_changes
+            or self.crew.late.has_changes
         )
 
     def take_changes(self) -> Changes:
@@ -71,6 +73,7 @@ class Company:
             blocks=blocks,
             logs=logs,
             redemptions=redemptions,
+            late=self.crew.late.take_changes(),
         )
 
 
@@ -85,7 +88,10 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
     pit = Pit(floor, settlement, play_id)
     settings = opening.settings
     filler = Filler(settings.filler_fills_per_s, settings.seed, floor.crowd, play_id)
-    crew = Crew(settlement, pit, Desk(floor, pit), CrowdFlow(floor, pit), filler)
+    desk = Desk(floor, pit)
+    late = Late(desk, floor.orders)
+    late.load(store.load_late())
+    crew = Crew(settlement, pit, desk, CrowdFlow(floor, pit), filler, late)
     show = Show(floor, crew)
     if opening.tape is not None and play is not None:
         show.begin(opening.tape, play, opening.speed, is_v1=settings.v1_dialect)
@@ -93,7 +99,7 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
         listing = floor.registry.get(condition_id)
         if listing is not None and not listing.market.closed:
             listing.book.restore_taken(side, price, size)
-    crew.desk.restore()
+    crew.desk.restore(crew.late.is_waiting)
     return Company(play_id, floor, crew, show, subscriptions, store.load_redemptions())
 
 

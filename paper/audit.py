@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from paper.model import OrderRecord, OrderRefusedError, Trade
+from paper.model import OrderRecord, Trade
 from paper.notation import decimal_text
 from paper.rest import Call, public
 from paper.wire import Json
-
-NO_FAULTS = "fault injection is not part of this venue yet"
 
 
 def add_audit_routes(app: web.Application) -> None:
@@ -19,7 +17,6 @@ def add_audit_routes(app: web.Application) -> None:
     app.router.add_get("/_paper/wallets", public(list_wallets))
     app.router.add_get("/_paper/play", public(get_play))
     app.router.add_post("/_paper/start", public(start_play))
-    app.router.add_post("/_paper/faults", public(refuse_faults))
 
 
 def list_orders(call: Call) -> Json:
@@ -72,11 +69,6 @@ def start_play(call: Call) -> Json:
     """Let a held play begin; answers like the audit of the play."""
     call.site.venue.start()
     return get_play(call)
-
-
-def refuse_faults(_call: Call) -> Json:
-    """Say that faults cannot be injected."""
-    raise OrderRefusedError(501, NO_FAULTS)
 
 
 def _order(record: OrderRecord) -> Json:

@@ -1,13 +1,13 @@
 """The desk where clients' orders come in: checked, matched, rested, cancelled and expired."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paper import rules
 from paper.books import Resting, opposite
 from paper.derive import account_name
-from paper.fault_actions import lacks_allowance
-from paper.fault_match import what_is_left
+from paper.fault_actions import check_allowance
+from paper.fault_match import missed, what_is_left
 from paper.ledger import CASH
 from paper.matching import Offer, by_price, is_filled, match, notional, taker_fee, total_size
 from paper.model import (
@@ -21,7 +21,7 @@ from paper.model import (
     SignedOrder,
     Trade,
 )
-from paper.orders import leaves
+from paper.orders import leaves, still_needed
 from paper.pit import Pit, Taker
 from paper.registry import Listing
 from paper.settlement import Floor
@@ -66,21 +66,22 @@ class Desk:
         Raises:
             OrderRefusedError: With the venue's status and words.
         """
-        listing, record, fills = self._book(post, OrderStatus.LIVE)
-        trades = self._work(listing, record, fills, post.at)
+        listing, record, offered = self._book(post, OrderStatus.LIVE)
+        fills = what_is_left(self._floor, listing, record, offered)
+        trades = self._match(listing, record, fills, post.at)
         if record.status is OrderStatus.CANCELED:
             raise rules.killed(post.order_type)
         return Outcome(record, tuple(trades))
 
     def hold(self, post: Post, status: OrderStatus) -> OrderRecord:
-        """Book an order like `submit`, but leave it out of the book until it is worked."""
+        """Book an order like `submit`, but keep it away from the books until it is worked."""
         return self._book(post, status)[1]
 
-    def work(self, record: OrderRecord, now: int, *, is_late: bool) -> None:
-        """Match an order that was held, and rest what is left of one that may rest.
+    def work(self, record: OrderRecord, now: int, *, is_late: bool = False) -> None:
+        """Match an order that was held, and rest what is left of it if it may rest.
 
-        One that comes too late for the market, for its money or (`is_late`) for what the book
-        offers fares like one posted now that meets the same.
+        It is cancelled if meanwhile the market has closed or its maker has become too poor.
+        `is_late` lets it miss whatever the book offers.
         """
         listing = self._floor.registry.get(record.condition_id)
         assert listing is not None, record.condition_id
@@ -88,15 +89,14 @@ class Desk:
             self._end(record, OrderStatus.CANCELED_MARKET_RESOLVED, now)
             return
         record.status = OrderStatus.LIVE
-        fills = self._offered(listing, record)
         try:
-            self._check_taking(listing, record, fills)
+            offered = self._offered(listing, record)
         except OrderRefusedError:
             self._end(record, OrderStatus.CANCELED, now)
             return
-        if is_late:
-            fills = what_is_left(self._floor, listing, record, self._terms(listing, record)[0], [])
-        self._work(listing, record, fills, now)
+        find = missed if is_late else what_is_left
+        fills = find(self._floor, listing, record, offered)
+        self._match(listing, record, fills, now)
         if record.status is OrderStatus.LIVE and not fills:
             self._pit.tell(record, "UPDATE", now)
 
@@ -140,19 +140,32 @@ class Desk:
             assert record is not None, resting.order_id
             self._take_down(record, OrderStatus.CANCELED_MARKET_RESOLVED, now)
 
-    def restore(self) -> None:
-        """Put saved open orders back into their books, at the end of the queue at their price."""
+    def restore(self, is_held: Callable[[str], bool]) -> None:
+        """Put saved open orders back into their books, at the end of the queue at their price.
+
+        Those that are held stay away.
+        """
         for record in self._floor.orders.open_orders():
             listing = self._floor.registry.get(record.condition_id)
-            if listing is not None:
+            if listing is not None and not is_held(record.order.order_id):
                 self._place(listing, record)
 
-    def _refuse_known(self, order_id: str) -> None:
+    def refuse_known(self, order_id: str) -> None:
+        """Refuse an order id that was booked before, and count the attempt."""
         known = self._floor.orders.get(order_id)
         if known is not None:
             known.posts += 1
             self._floor.orders.touch(known)
             raise rules.duplicated(order_id)
+
+    def _book(self, post: Post, status: OrderStatus) -> tuple[Listing, OrderRecord, list[Offer]]:
+        self.refuse_known(post.order.order_id)
+        listing, record = self._admit(post)
+        offered = self._offered(listing, record)
+        record.status = status
+        self._floor.orders.add(record)
+        self._pit.tell(record, "PLACEMENT", post.at)
+        return listing, record, offered
 
     def _admit(self, post: Post) -> tuple[Listing, OrderRecord]:
         order = post.order
@@ -180,6 +193,16 @@ class Desk:
         outcome = listing.outcome_of(record.order.token_id)
         return listing.in_book_terms(outcome, record.order.side, record.price)
 
+    def _offered(self, listing: Listing, record: OrderRecord) -> list[Offer]:
+        """Return what the book offers to an order, unless it may not or cannot take it."""
+        fills = match(listing.book.offers(*self._terms(listing, record)), record.order.size)
+        if fills and record.post_only:
+            raise rules.crosses_book()
+        if fills or rules.is_immediate(record.order_type):
+            rules.check_marketable(record.order)
+        self._check_funds(listing, record, fills)
+        return fills
+
     def _check_funds(self, listing: Listing, record: OrderRecord, fills: list[Offer]) -> None:
         order = record.order
         wallet = account_name(order.maker)
@@ -187,11 +210,11 @@ class Desk:
             asset, required = order.token_id, order.size
         else:
             asset, required = CASH, self._cash_needed(listing, record, fills)
-        rules.check_balance(
-            self._floor.ledger.balance(wallet, asset),
-            self._floor.orders.reserved(wallet, asset),
-            required,
-        )
+        reserved = self._floor.orders.reserved(wallet, asset)
+        if self._floor.orders.get(order.order_id) is record:
+            reserved -= still_needed(record)
+        check_allowance(self._floor.faults, wallet)
+        rules.check_balance(self._floor.ledger.balance(wallet, asset), reserved, required)
 
     def _cash_needed(self, listing: Listing, record: OrderRecord, fills: list[Offer]) -> int:
         # The venue asks for the amount at the limit price and the fee on top of it; several
@@ -210,9 +233,23 @@ class Desk:
         fee_at_limit = taker_fee(order.size, record.price, rate, exponent)
         return max(spent, order.notional + fee_at_limit)
 
-    def _execute(self, listing: Listing, record: OrderRecord, fills: list[Offer]) -> list[Trade]:
+    def _match(
+        self, listing: Listing, record: OrderRecord, fills: list[Offer], now: int
+    ) -> list[Trade]:
+        if _is_killed(record, fills):
+            self._end(record, OrderStatus.CANCELED, now)
+            return []
+        trades = self._execute(listing, record, fills, now)
+        if record.status is OrderStatus.LIVE:
+            self._place(listing, record)
+        self._pit.tell_book(listing, now)
+        return trades
+
+    def _execute(
+        self, listing: Listing, record: OrderRecord, fills: list[Offer], now: int
+    ) -> list[Trade]:
         """Book one trade for each price, so that every trade's price times size is its cost."""
-        order, now = record.order, record.received_at
+        order = record.order
         outcome = listing.outcome_of(order.token_id)
         taker = Taker(order.order_id, record.owner, order.maker, outcome, order.side)
         side, _ = self._terms(listing, record)
@@ -235,10 +272,6 @@ class Desk:
         listing.book.take(opposite(side), fill.price, fill.size)
         price = MICROS - fill.price if taker.outcome else fill.price
         return self._pit.crowd_maker(listing, taker, price, fill.size)
-
-    def _rest(self, listing: Listing, record: OrderRecord) -> None:
-        if record.status is OrderStatus.LIVE:
-            self._place(listing, record)
 
     def _place(self, listing: Listing, record: OrderRecord) -> None:
         side, price = self._terms(listing, record)

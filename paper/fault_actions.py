@@ -5,9 +5,12 @@ from collections.abc import Callable
 from eth_utils.address import is_address
 
 from paper.derive import account_name
-from paper.faults import Fault, FaultPlan, Point
+from paper.faults import Fault, FaultPlan, Faults, Point
 from paper.ledger import CASH, DRAINED, Leg
+from paper.model import OrderRefusedError
 from paper.settlement import Floor
+
+NO_FUNDS = "not enough balance / allowance"
 
 Deed = Callable[[], None]
 Action = Callable[[Floor, Fault, int], Deed]
@@ -47,6 +50,29 @@ def drain(floor: Floor, rule: Fault, _now: int) -> Deed:
         floor.ledger.move(Leg(wallet, DRAINED, CASH, int(free * rule.size_share)))
 
     return move
+
+
+def lacks_allowance(faults: Faults, wallet: str) -> bool:
+    """Tell whether the plan in force has taken a wallet's allowances away."""
+    return _allowance_rule(faults, wallet) is not None
+
+
+def check_allowance(faults: Faults, wallet: str) -> None:
+    """Refuse an order of a wallet whose allowances the plan in force has taken away."""
+    number = _allowance_rule(faults, wallet)
+    if number is not None:
+        faults.strike(number)
+        raise OrderRefusedError(400, NO_FUNDS)
+
+
+def _allowance_rule(faults: Faults, wallet: str) -> int | None:
+    if not faults.concern(Point.ACCOUNT):
+        return None
+    for number, rule in enumerate(faults.plan.rules):
+        is_meant = rule.text in ("", wallet) or account_name(rule.text) == wallet
+        if (rule.at, rule.fault) == (Point.ACCOUNT, "no_allowance") and is_meant:
+            return number
+    return None
 
 
 ACTIONS: dict[tuple[Point, str], Action] = {

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--hold", action="store_true", help="begin to play at POST /_paper/start")
     add("--deposit-wallets-only", action="store_true", help="refuse orders of plain wallets")
     add("--v1-dialect", action="store_true", help="speak the first exchange's order format")
-    add("--faults", type=Path, default=None, metavar="FILE", help="not available yet")
+    add("--faults", type=Path, default=None, metavar="FILE", help="a plan of faults, as JSON")
     return parser
 
 

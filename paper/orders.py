@@ -14,6 +14,13 @@ def leaves(record: OrderRecord) -> int:
     return record.order.size - record.matched
 
 
+def still_needed(record: OrderRecord) -> int:
+    """Return micros of what an order may still give: tokens of a SELL, pUSD of a BUY."""
+    if record.order.side is Side.SELL:
+        return leaves(record)
+    return -(-leaves(record) * record.price // MICROS)
+
+
 class Orders:
     """Orders by id; ids are never forgotten, so that no order can be booked twice."""
 
@@ -68,7 +75,7 @@ class Orders:
         The venue's rule: an open order keeps its size less what is filled; a maker pays no fee.
         """
         return sum(
-            _still_needed(record)
+            still_needed(record)
             for record in self._open.get(wallet, {}).values()
             if asset == (CASH if record.order.side is Side.BUY else record.order.token_id)
         )
@@ -82,9 +89,3 @@ class Orders:
         """Return the orders that have to be saved, oldest change first."""
         changed, self._changed = self._changed, {}
         return list(changed.values())
-
-
-def _still_needed(record: OrderRecord) -> int:
-    if record.order.side is Side.SELL:
-        return leaves(record)
-    return -(-leaves(record) * record.price // MICROS)

@@ -8,6 +8,7 @@ from aiohttp import web
 from paper.accounts import Accounts
 from paper.audit import add_audit_routes
 from paper.auth import KeyRing, KeyStore
+from paper.fault_routes import add_fault_routes
 from paper.feeds import add_feed_routes
 from paper.heartbeats import Heartbeats
 from paper.intake import Intake
@@ -41,6 +42,7 @@ def build_app(venue: Venue, settings: VenueSettings, store: KeyStore) -> web.App
     add_account_routes(app)
     add_order_routes(app)
     add_audit_routes(app)
+    add_fault_routes(app)
     add_feed_routes(app, venue, store.load_api_keys)
     app.cleanup_ctx.append(_watch_heartbeats)
     return app

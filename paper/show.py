@@ -7,6 +7,7 @@ from decimal import Decimal
 from paper.crowd_flow import CrowdFlow
 from paper.desk import Desk
 from paper.filler import Filler
+from paper.late import Late
 from paper.model import Level, MarketOpened, MarketResolved, Traded
 from paper.pit import Pit
 from paper.playback import Play, Playback, TapeClock, listing_of
@@ -27,6 +28,7 @@ class Crew:
     desk: Desk
     crowd_flow: CrowdFlow
     filler: Filler
+    late: Late
 
 
 class Show:
@@ -78,6 +80,7 @@ class Show:
         running = self._floor.registry.unfinished()
         for listing in running:
             self._turn(listing, now)
+        self._crew.late.step(now)
         self._crew.desk.expire(now)
         for trade in self._crew.filler.due(running, now):
             self._floor.publish(Traded(trade))

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from paper.late import LateOrder
 from paper.model import ChainLog, Market, OrderRecord, Side, Trade
 from paper.playback import Play
 from paper.redemption import Redemption
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS logs (
     PRIMARY KEY (block_number, log_index)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS redemptions (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS late (order_id TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS api_keys (
     key TEXT PRIMARY KEY, wallet TEXT NOT NULL, secret TEXT NOT NULL, passphrase TEXT NOT NULL
 );
@@ -90,6 +92,7 @@ class Changes:
     blocks: list[tuple[int, int]] = field(default_factory=list)
     logs: list[ChainLog] = field(default_factory=list)
     redemptions: list[Redemption] = field(default_factory=list)
+    late: list[LateOrder] | None = None  # all of them, where one has changed
 
 
 _PLAY = TypeAdapter(Play)
@@ -98,6 +101,7 @@ _TRADE = TypeAdapter(Trade)
 _LISTING = TypeAdapter(SavedListing)
 _LOG = TypeAdapter(ChainLog)
 _REDEMPTION = TypeAdapter(Redemption)
+_LATE = TypeAdapter(LateOrder)
 _T = TypeVar("_T")
 
 
@@ -136,6 +140,7 @@ class Store:
         with self._guarded(), self._transaction():
             self._save_state(changes)
             self._save_chain(changes)
+            self._save_late(changes.late)
             for listing in changes.listings:
                 self._save_listing(listing)
 
@@ -193,6 +198,10 @@ class Store:
         """Return every redemption, oldest first."""
         return self._load("SELECT body FROM redemptions ORDER BY number", _REDEMPTION)
 
+    def load_late(self) -> list[LateOrder]:
+        """Return the orders that wait to be worked, oldest first."""
+        return self._load("SELECT body FROM late ORDER BY rowid", _LATE)
+
     def load_balances(self) -> list[tuple[str, str, int]]:
         """Return (account, asset, micros) of every balance."""
         rows = self._rows("SELECT account, asset, micros FROM balances")
@@ -228,6 +237,12 @@ class Store:
         run(_PUT_TRADE, trades)
         redeemed = [(None, _json(_REDEMPTION, one)) for one in changes.redemptions]
         run("INSERT INTO redemptions VALUES (?, ?)", redeemed)
+
+    def _save_late(self, late: list[LateOrder] | None) -> None:
+        if late is not None:
+            self._file.execute("DELETE FROM late")
+            rows = [(one.post.order.order_id, _json(_LATE, one)) for one in late]
+            self._file.executemany("INSERT INTO late VALUES (?, ?)", rows)
 
     def _save_chain(self, changes: Changes) -> None:
         self._file.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?)", changes.blocks)

@@ -13,7 +13,7 @@ from paper.chain import Block
 from paper.derive import account_name
 from paper.desk import Post
 from paper.fault_actions import put_in_force
-from paper.faults import FaultPlan, Faults
+from paper.faults import Fault, FaultPlan, Faults
 from paper.ledger import BANK, CASH, Leg
 from paper.model import (
     Book,
@@ -49,6 +49,7 @@ class SubmitResult:
     making_amount: int
     taking_amount: int
     trade_ids: tuple[str, ...]
+    error: str = ""
 
 
 def wall_clock() -> int:
@@ -135,23 +136,28 @@ class Venue:
         return [] if listing is None else listing.prices(listing.outcome_of(token_id))
 
     def submit(
-        self, order: SignedOrder, order_type: OrderType, *, owner: str, post_only: bool
+        self,
+        order: SignedOrder,
+        order_type: OrderType,
+        *,
+        owner: str,
+        post_only: bool,
+        fate: Fault | None = None,
     ) -> SubmitResult:
         """Check, book and match an order whose signature was verified; raise OrderRefusedError.
 
-        What was booked is on disk when this returns.
+        What was booked is on disk when this returns. A `fate` may put the work off.
         """
         post = Post(order, order_type, owner, post_only, self.now())
         try:
-            outcome = self._company.crew.desk.submit(post)
+            answer = self._company.crew.late.submit(post, fate)
         finally:
             self._save()
-        cost = sum(trade.cost for trade in outcome.trades)
-        size = sum(trade.size for trade in outcome.trades)
+        cost = sum(trade.cost for trade in answer.trades)
+        size = sum(trade.size for trade in answer.trades)
         making, taking = (cost, size) if order.side is Side.BUY else (size, cost)
-        status = "matched" if outcome.trades else "live"
-        ids = tuple(trade.trade_id for trade in outcome.trades)
-        return SubmitResult(order.order_id, status, making, taking, ids)
+        ids = tuple(trade.trade_id for trade in answer.trades)
+        return SubmitResult(order.order_id, answer.status, making, taking, ids, answer.error)
 
     def cancel(self, order_ids: Sequence[str], owner: str) -> tuple[list[str], dict[str, str]]:
         """Cancel resting orders; return the cancelled ids and, per other id, the reason."""

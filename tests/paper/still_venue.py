@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from paper.faults import Faults
+from paper.faults import Fault, Faults
 from paper.model import (
     Book,
     Dialect,
@@ -127,7 +127,13 @@ class StillVenue(Venue):
         return self.history
 
     def submit(
-        self, order: SignedOrder, order_type: OrderType, *, owner: str, post_only: bool
+        self,
+        order: SignedOrder,
+        order_type: OrderType,
+        *,
+        owner: str,
+        post_only: bool,
+        fate: Fault | None = None,
     ) -> SubmitResult:
         if order.order_id in self.records:
             raise OrderRefusedError(400, f"order {order.order_id} is invalid. Duplicated.")

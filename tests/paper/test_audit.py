@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from paper.audit import NO_FAULTS
 from paper.playback import Play
 from paper.tape import TapeHeader
 from tests.paper.client_desk import OWNER, open_desk
@@ -98,8 +97,3 @@ async def test_the_play_says_what_in_it_is_invented() -> None:
         "licence": "CC BY 4.0",
         "invented": ["wallets", "fees"],
     }
-
-
-async def test_faults_are_refused_in_clear_words() -> None:
-    async with open_desk() as desk:
-        assert await desk.ask("POST", "/_paper/faults", body={}) == (501, {"error": NO_FAULTS})

@@ -18,7 +18,6 @@ import pytest
 import structlog
 
 from paper.__main__ import main
-from paper.audit import NO_FAULTS
 from paper.server import addresses
 from tests.paper.client_desk import KEY
 from tests.paper.open_venue import open_venue
@@ -185,6 +184,29 @@ def test_a_home_that_cannot_be_written_is_named(
     assert str(blocked) in message_of("--tape", tape, "--home", str(blocked / "home"))
 
 
-def test_faults_are_refused_in_clear_words(message_of: Callable[..., str], tmp_path: Path) -> None:
-    text = message_of("--faults", "storm.json", "--home", str(tmp_path))
-    assert text == f"paper: --faults storm.json: {NO_FAULTS}\n"
+def test_a_plan_of_faults_that_cannot_be_used_is_named(
+    message_of: Callable[..., str], tmp_path: Path, tape: str
+) -> None:
+    home = ("--tape", tape, "--home", str(tmp_path / "home"))
+    plan, missing = tmp_path / "storm.json", tmp_path / "missing.json"
+    assert f"paper: --faults {missing}: No such file" in message_of("--faults", str(missing), *home)
+    plan.write_text('{"profile": "calm"}')
+    text = message_of("--faults", str(plan), *home)
+    assert "expected one of none, chaos, stress as profile, got 'calm'" in text
+    plan.write_text('{"rules": [{"at": "account", "fault": "drain", "text": "0x12"}]}')
+    text = message_of("--faults", str(plan), *home)
+    assert "expected the wallet of a client in text, got '0x12'" in text
+
+
+async def test_a_plan_of_faults_can_be_given_at_the_start(tmp_path: Path, tape: str) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"seed": 7, "profile": "chaos"}')
+    arguments = ("--tape", tape, "--home", str(tmp_path / "home"), "--faults", str(plan))
+    async with (
+        venue_process(*arguments) as (_, ready),
+        aiohttp.ClientSession() as http,
+        http.get(f"{ready['clob']}/_paper/faults") as response,
+    ):
+        told = await response.json()
+    assert told["seed"] == 7
+    assert {rule["at"] for rule in told["rules"]} >= {"post_order", "settle", "cancel"}

@@ -1,0 +1,70 @@
+"""The faults by name: which of them can strike at which point, and how long they last unasked."""
+
+from collections.abc import Mapping
+
+from paper.faults import Point
+
+MODES = ("restart", "post_only", "cancel_only", "disabled")
+_BROKEN_CALLS = (
+    "drop_before",
+    "drop_after",
+    "hang_before",
+    "hang_after",
+    "error_before",
+    "error_after",
+)
+_BROKEN_READS = ("error", "hang", "lag")
+
+NAMES: Mapping[Point, tuple[str, ...]] = {
+    Point.POST_ORDER: (
+        *_BROKEN_CALLS,
+        *MODES,
+        "rate_limited",
+        "timed_out",
+        "unauthorized",
+        "restricted",
+        "closed_only",
+        "no_balance",
+        "malformed",
+        "empty",
+        "wrong_id",
+        "delayed",
+        "delayed_error",
+        "unmatched",
+        "late_booking",
+        "ghost_live",
+    ),
+    Point.MATCH: ("partial", "unfilled"),
+    Point.CANCEL: (
+        *_BROKEN_CALLS,
+        *MODES,
+        "rate_limited",
+        "unauthorized",
+        "malformed",
+        "empty",
+        "race",
+        "ignored",
+    ),
+    Point.READ_ORDER: (*_BROKEN_READS, "null"),
+    Point.READ_TRADES: (*_BROKEN_READS, "shuffle", "duplicate"),
+    Point.READ_BALANCE: _BROKEN_READS,
+    Point.READ_BOOK: _BROKEN_READS,
+    Point.SETTLE: ("slow", "retrying", "failed", "failed_after_mined", "unbroadcast", "split"),
+    Point.USER_STREAM: ("freeze", "cut", "duplicate", "shuffle", "lag"),
+    Point.MARKET_STREAM: ("freeze", "cut", "crossed", "empty", "no_snapshot", "tick_change"),
+    Point.RTDS: ("freeze", "cut", "drop", "duplicate"),
+    Point.CHAIN: ("cut", "rpc_error", "reorg", "drop"),
+    Point.DATA_API: ("stale", "error"),
+    Point.ACCOUNT: ("drain", "no_allowance"),
+}
+
+DELAYS_MS: Mapping[str, int] = {
+    **dict.fromkeys(("hang", "hang_before", "hang_after", *MODES), 10_000),
+    **dict.fromkeys(("delayed", "delayed_error", "ghost_live", "lag"), 1_000),
+    "late_booking": 5_000,
+}
+
+
+def delay_ms(fault: str) -> int:
+    """Return how long a fault lasts where a plan does not say; 0 for what takes no time."""
+    return DELAYS_MS.get(fault, 0)
