@@ -136,6 +136,21 @@ class ExitRules:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepRules:
+    """How what nobody owns is looked for, and how long it is left to an owner that may come."""
+
+    every: timedelta = timedelta(seconds=2)
+    sweep_for: timedelta = timedelta(minutes=10)  # then another run goes on
+    young: timedelta = timedelta(seconds=10)  # a signal or position whose owner may be starting
+    sender_ends_within: timedelta = timedelta(seconds=10)
+    stale: timedelta = timedelta(seconds=30)  # an owned order that ended and was not booked
+    signals_max: int = 1000  # of one pass
+    orders_max: int = 1000
+    batch: int = 50  # orders settled in one pass
+    at_once: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All rules together."""
 
@@ -147,6 +162,7 @@ class Rules:
     orders: OrderRules = field(default_factory=OrderRules)
     throttle: ThrottleRules = field(default_factory=ThrottleRules)
     exits: ExitRules = field(default_factory=ExitRules)
+    sweep: SweepRules = field(default_factory=SweepRules)
 
     def with_entry_order_type(self, order_type: OrderType) -> "Rules":
         """Return these rules with another time in force for entries."""

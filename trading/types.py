@@ -221,6 +221,7 @@ class Reason(StrEnum):
     ORDER_THROTTLE = "ORDER_THROTTLE"
     ENTRIES_HALTED = "ENTRIES_HALTED"
     POSITION_CLOSING = "POSITION_CLOSING"
+    WORKFLOW_LOST = "WORKFLOW_LOST"
 
 
 @dataclass(frozen=True, slots=True)
