@@ -9,8 +9,9 @@ from sqlalchemy import RowMapping, Update, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.alarms import raise_alarms
 from storage.book_tables import UNRESOLVED, fills, intents, order_evidence, orders, positions
-from storage.breakers import Halt, HaltScope, find_halt, set_halt
+from storage.breakers import find_halt
 from storage.database import Database, ring, storable
 from storage.events import insert_event
 from storage.port import Event, FencedError, StorageError
@@ -68,8 +69,8 @@ async def fold_evidence(
 ) -> OrderProgress:
     """Add evidence under the order's row lock with `trading.orders.fold`; notify `orders`.
 
-    Evidence that changes nothing leaves no trace. A new fault halts entries of the token and
-    pages; an order that is booked after it was given up pages.
+    Evidence that changes nothing leaves no trace. What a person must look at is put before one,
+    and a new fault halts entries of the token.
     """
     async with db.transaction() as connection:
         order = await lock_order(connection, order_hash)
@@ -83,7 +84,7 @@ async def fold_evidence(
             progress = replace(progress, changed_at=now)
             await _save_fills(connection, before, progress, now)
             await _save_progress(connection, progress, now)
-            await _raise_alarms(connection, order, before, progress, now)
+            await raise_alarms(connection, order, before, progress, now)
             await ring(connection, CHANNEL, order_hash)
     return progress
 
@@ -254,20 +255,3 @@ async def _save_progress(
         updated_at=now,
     )
     await connection.execute(values)
-
-
-async def _raise_alarms(
-    connection: AsyncConnection,
-    order: RowMapping,
-    before: OrderProgress,
-    progress: OrderProgress,
-    now: datetime,
-) -> None:
-    ids = {"order_hash": progress.order_hash, "token_id": order["token_id"]}
-    for fault in progress.faults[len(before.faults) :]:
-        event = Event("order_fault", "PAGE", fault, now, ids)
-        await insert_event(connection, event)
-        await set_halt(connection, Halt(HaltScope.TOKEN, order["token_id"], fault, now))
-    if progress.adopted and not before.adopted:
-        title = f"booked after it was given up: {progress.state}"
-        await insert_event(connection, Event("order_adopted", "PAGE", title, now, ids))

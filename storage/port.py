@@ -50,6 +50,7 @@ class StoredSignal:
     state: SignalState
     committed_at: datetime
     refusal: Refusal | None = None
+    replays: SignalId | None = None  # decided anew since a person asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +321,9 @@ class PositionStore(Protocol):
 
     async def begin_exit(self, position_id: PositionId, reason: ExitReason, now: datetime) -> int:
         """Move OPEN to EXITING with a new exit epoch, or return the epoch already running."""
+
+    async def open_exit_review(self, position_id: PositionId, minutes: int, now: datetime) -> None:
+        """Put an exit that takes too long before a person; once until somebody has looked."""
 
     async def end_exit(self, position_id: PositionId, now: datetime) -> PositionRecord:
         """Leave EXITING: CLOSED when only dust is held and nothing is pending, else OPEN."""

@@ -16,6 +16,7 @@ from storage import (
     orders,
     positions,
     reserve,
+    reviews,
     settle,
     signals,
     whale_fills,
@@ -95,6 +96,7 @@ class PostgresStore:
     save_levels = positions.save_levels
     save_marks = positions.save_marks
     begin_exit = exits.begin_exit
+    open_exit_review = reviews.open_exit_review
     end_exit = exits.end_exit
     settle_resolution = exits.settle_resolution
 
@@ -115,4 +117,7 @@ class PostgresStore:
     halt_wallet = breakers.halt_wallet
     halt_token = breakers.halt_token
     clear_halt = breakers.clear_halt
+    list_reviews = reviews.list_reviews
+    load_review = reviews.load_review
+    resolve_review = reviews.resolve_review
     audit_limits = limits.audit_limits

@@ -51,12 +51,13 @@ def read_signal(row: RowMapping) -> StoredSignal:
         source=Source(row["source"]),
         transaction_hash=row["transaction_hash"],
     )
-    reason = row["refusal_reason"]
+    reason, replays = row["refusal_reason"], row["replays_signal_id"]
     return StoredSignal(
         signal=signal,
         state=SignalState(row["state"]),
         committed_at=row["committed_at"],
         refusal=None if reason is None else Refusal(Reason(reason), row["refusal_numbers"]),
+        replays=None if replays is None else SignalId(replays),
     )
 
 

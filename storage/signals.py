@@ -7,8 +7,10 @@ from sqlalchemy import RowMapping, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.book_tables import intents, orders
 from storage.database import Database, ring
 from storage.port import StorageError, StoredSignal
+from storage.reviews import Review, ReviewKind, open_review
 from storage.rows import read_signal
 from storage.tables import decisions, signals, whales
 from storage.whale_fills import mark_signalled
@@ -31,29 +33,44 @@ async def record_signal(
     async with db.transaction() as connection:
         if fills:
             await mark_signalled(connection, signal, fills)
-        statement = insert(signals).values(
-            signal_id=signal.signal_id,
-            wallet=signal.wallet,
-            token_id=signal.token_id,
-            side=signal.side,
-            size=signal.size,
-            price=signal.price,
-            fill_count=signal.fill_count,
-            traded_at=signal.traded_at,
-            detected_at=signal.detected_at,
-            source=signal.source,
-            transaction_hash=signal.transaction_hash,
-            state=SignalState.WAITING,
-            committed_at=now,
-        )
-        stored = await connection.execute(statement.on_conflict_do_nothing())
-        if not stored.rowcount:
+        if not await insert_signal(connection, signal, now):
             return False
         last_active = func.greatest(whales.c.last_active, signal.traded_at)
         seen = update(whales).where(whales.c.address == signal.wallet)
         await connection.execute(seen.values(last_active=last_active))
-        await ring(connection, CHANNEL, signal.signal_id)
         return True
+
+
+async def insert_signal(
+    connection: AsyncConnection,
+    signal: WhaleSignal,
+    now: datetime,
+    replays: SignalId | None = None,
+) -> bool:
+    """Commit a WAITING signal and ring for the dispatchers; False when it was there before.
+
+    `replays` is the signal that it decides anew.
+    """
+    statement = insert(signals).values(
+        signal_id=signal.signal_id,
+        wallet=signal.wallet,
+        token_id=signal.token_id,
+        side=signal.side,
+        size=signal.size,
+        price=signal.price,
+        fill_count=signal.fill_count,
+        traded_at=signal.traded_at,
+        detected_at=signal.detected_at,
+        source=signal.source,
+        transaction_hash=signal.transaction_hash,
+        state=SignalState.WAITING,
+        committed_at=now,
+        replays_signal_id=replays,
+    )
+    stored = await connection.execute(statement.on_conflict_do_nothing())
+    if stored.rowcount:
+        await ring(connection, CHANNEL, signal.signal_id)
+    return bool(stored.rowcount)
 
 
 async def claim_signals(
@@ -123,7 +140,10 @@ async def load_decision(db: Database, signal_id: SignalId, step: str) -> Mapping
 async def finish_signal(
     db: Database, signal_id: SignalId, state: SignalState, refusal: Refusal | None, now: datetime
 ) -> SignalState:
-    """Write the terminal state; the first one stands and is returned."""
+    """Write the terminal state; the first one stands and is returned.
+
+    What the venue rejected is put before a person.
+    """
     assert state.is_terminal, f"expected a terminal state for signal {signal_id}, received {state}"
     unfinished = signals.c.state.in_((SignalState.WAITING, SignalState.RUNNING))
     statement = update(signals).where(signals.c.signal_id == signal_id, unfinished)
@@ -136,12 +156,31 @@ async def finish_signal(
     )
     async with db.transaction() as connection:
         if (await connection.execute(statement)).rowcount:
+            if state is SignalState.VENUE_REJECTED:
+                await _put_before_a_person(connection, signal_id, now)
             await ring(connection, CHANNEL, signal_id)
             return state
         row = await _find(connection, signal_id)
     if row is None:
         raise StorageError(f"expected signal {signal_id}, found none")
     return SignalState(row["state"])
+
+
+async def _put_before_a_person(
+    connection: AsyncConnection, signal_id: SignalId, now: datetime
+) -> None:
+    """Open a review with the venue's last words."""
+    words = (
+        select(orders.c.error)
+        .join(intents, intents.c.intent_id == orders.c.intent_id)
+        .where(intents.c.signal_id == signal_id)
+        .order_by(orders.c.attempt.desc())
+        .limit(1)
+    )
+    told = (await connection.execute(words)).scalar_one_or_none()
+    reason = f"the venue refused: {told or 'it did not say why'}"
+    review = Review(ReviewKind.VENUE_REJECTED, reason, now, signal_id=signal_id)
+    await open_review(connection, review)
 
 
 async def _find(connection: AsyncConnection, signal_id: SignalId) -> RowMapping | None:

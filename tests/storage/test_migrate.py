@@ -15,7 +15,6 @@ from storage.database import open_engine
 from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate
 from storage.port import StorageError, StorageUnavailableError
 
-
 OLD_SIGNAL = """
     INSERT INTO signals (signal_id, wallet, token_id, side, size, price, fill_count, traded_at,
         detected_at, source, transaction_hash, state, committed_at)
