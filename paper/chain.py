@@ -63,6 +63,8 @@ class Chain:
         self._numbers: list[int] = []  # of blocks with logs, rising
         self._logs: dict[int, tuple[ChainLog, ...]] = {}
         self._saved = block_number
+        self._hashes: dict[int, str] = {}  # of blocks that took another one's place
+        self._changed: list[ChainLog] = []  # logs of older blocks that have to be saved again
 
     def load(self, blocks: Sequence[tuple[int, int]], logs: Iterable[ChainLog]) -> None:
         """Take over saved blocks as gapless (number, timestamp) pairs, and their logs in order."""
@@ -71,7 +73,9 @@ class Chain:
             self._first_timed = blocks[0][0]
             self._timestamps = [timestamp for _, timestamp in blocks]
         for log in logs:
-            self._logs[log.block_number] = (*self._logs.get(log.block_number, ()), log)
+            if not log.removed:
+                self._logs[log.block_number] = (*self._logs.get(log.block_number, ()), log)
+                self._hashes[log.block_number] = log.block_hash
         self._numbers = sorted(self._logs)
         self._saved = self._number
 
@@ -85,7 +89,7 @@ class Chain:
         index = number - self._first_timed
         if not 0 <= index < len(self._timestamps):
             return None
-        return Block(number, _block_hash(number), _block_hash(number - 1), self._timestamps[index])
+        return Block(number, self._hash(number), self._hash(number - 1), self._timestamps[index])
 
     def logs(self, from_block: int, to_block: int) -> list[ChainLog]:
         """Return the logs of a closed range of blocks, in chain order."""
@@ -106,7 +110,7 @@ class Chain:
                     topics=topics,
                     data=data,
                     block_number=self._number,
-                    block_hash=_block_hash(self._number),
+                    block_hash=self._hash(self._number),
                     block_timestamp=seconds,
                     transaction_hash=receipt.transaction_hash,
                     transaction_index=index,
@@ -120,16 +124,61 @@ class Chain:
             self._numbers.append(self._number)
         return self._number, numbered
 
+    def take_back(self, transaction_hash: str) -> tuple[ChainLog, ...]:
+        """Take a transaction off the chain; return its logs as they are told then: removed."""
+        for number in reversed(self._numbers):
+            logs = self._logs[number]
+            gone = _removed(log for log in logs if log.transaction_hash == transaction_hash)
+            if gone:
+                kept = tuple(log for log in logs if log.transaction_hash != transaction_hash)
+                self._keep(number, kept)
+                self._changed += gone
+                return gone
+        return ()
+
+    def reorganise(self, first: int) -> tuple[tuple[ChainLog, ...], tuple[ChainLog, ...]]:
+        """Put other blocks in the place of the newest ones, from a number on, with the same logs.
+
+        Returns:
+            The logs that are gone with the old blocks, and those of the new ones.
+        """
+        gone = self.logs(first, self._number)
+        for number in range(first, self._number + 1):
+            self._hashes[number] = hash_text("block", number, self._hash(number))
+            if number in self._logs:
+                name = self._hashes[number]
+                self._logs[number] = tuple(
+                    replace(log, block_hash=name) for log in self._logs[number]
+                )
+        again = self.logs(first, self._number)
+        self._changed += again
+        return _removed(gone), tuple(again)
+
     @property
     def has_changes(self) -> bool:
         """Tell whether there is anything to be saved."""
-        return self._saved < self._number
+        return self._saved < self._number or bool(self._changed)
 
     def take_changes(self) -> tuple[list[tuple[int, int]], list[ChainLog]]:
         """Return blocks, as (number, timestamp), and logs that have to be saved."""
         first, self._saved = self._saved + 1, self._number
         times = self._timestamps[first - self._first_timed :]
-        return list(enumerate(times, start=first)), self.logs(first, self._number)
+        changed, self._changed = self._changed, []
+        return list(enumerate(times, start=first)), [*changed, *self.logs(first, self._number)]
+
+    def _hash(self, number: int) -> str:
+        return self._hashes.get(number) or hash_text("block", number)
+
+    def _keep(self, number: int, logs: tuple[ChainLog, ...]) -> None:
+        if logs:
+            self._logs[number] = logs
+        else:
+            del self._logs[number]
+            self._numbers.remove(number)
+
+
+def _removed(logs: Iterable[ChainLog]) -> tuple[ChainLog, ...]:
+    return tuple(replace(log, removed=True) for log in logs)
 
 
 OrderLookup = Callable[[str], SignedOrder | None]
@@ -239,7 +288,3 @@ def _bytes32(value: str) -> str:
 
 def _word(value: int) -> str:
     return f"{value:064x}"
-
-
-def _block_hash(number: int) -> str:
-    return hash_text("block", number)

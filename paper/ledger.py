@@ -73,6 +73,11 @@ class Ledger:
         for leg in legs:
             self.move(Leg(IN_FLIGHT, leg.source, leg.asset, leg.size))
 
+    def recall(self, legs: Iterable[Leg]) -> None:
+        """Take what has arrived back into flight: the trade's transaction is gone again."""
+        for leg in legs:
+            self.move(Leg(leg.target, IN_FLIGHT, leg.asset, leg.size))
+
     def provide(self, account: str, tokens: tuple[str, str], leg: Leg) -> None:
         """Let a made-up wallet hold what a leg asks of it: the bank pays, the mint issues."""
         missing = leg.size - self.balance(account, leg.asset)

@@ -186,6 +186,8 @@ class Trade:
     transaction_hash: str = ""
     bucket_index: int = 0
     invented: bool = False  # filler fills of unfollowed wallets
+    is_broadcast: bool = True  # whether its transaction was sent; REST alone tells when it was not
+    is_prefixed: bool = False  # whether REST writes its status as TRADE_STATUS_…
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,13 @@ class BlockMined:
 
 
 @dataclass(frozen=True, slots=True)
+class LogsRemoved:
+    """Logs of mined blocks were taken back; each of them says that it is removed."""
+
+    logs: tuple[ChainLog, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MarketOpened:
     """A market began to take orders."""
 
@@ -268,6 +277,7 @@ class TickSizeChanged:
     old: int
     new: int
     at: int
+    snapshot_after_ms: int = 0  # until the market feed sends the next whole book
 
 
 VenueEvent = (
@@ -276,6 +286,7 @@ VenueEvent = (
     | TradeUpdated
     | OrderUpdated
     | BlockMined
+    | LogsRemoved
     | MarketOpened
     | MarketResolved
     | TickSizeChanged

@@ -7,12 +7,24 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from paper.model import MICROS, Book, Dialect, Level, MakerFill, Market, OrderRecord, Trade
+from paper.model import (
+    MICROS,
+    Book,
+    Dialect,
+    Level,
+    MakerFill,
+    Market,
+    OrderRecord,
+    Trade,
+    TradeStatus,
+)
 from paper.notation import decimal_text, iso_time, json_number
 from paper.venue import SubmitResult
 from paper.wire import Json
 
 LEGACY_FEE_CAP_BPS = 1000  # what production names as base fee; it is a cap, not the taker fee
+NOT_BROADCAST = "MATCHED_NOT_BROADCASTED"  # as REST alone says it, spelt so
+STATUS_PREFIX = "TRADE_STATUS_"
 
 
 def book_row(book: Book, market: Market) -> dict[str, Json]:
@@ -115,7 +127,7 @@ def simplified_market_row(market: Market, prices: tuple[int, int]) -> dict[str, 
 def submitted_row(result: SubmitResult) -> dict[str, Json]:
     """Write the answer to an accepted order; nothing matched is empty text, as in production."""
     return {
-        "errorMsg": "",
+        "errorMsg": result.error,
         "orderID": result.order_id,
         "takingAmount": decimal_text(result.taking_amount) if result.taking_amount else "",
         "makingAmount": decimal_text(result.making_amount) if result.making_amount else "",
@@ -174,7 +186,7 @@ def trade_row(trade: Trade, owner: str) -> dict[str, Json]:
         "size": decimal_text(trade.size),
         "fee_rate_bps": "0",
         "price": decimal_text(trade.price),
-        "status": trade.status.value,
+        "status": _trade_status(trade),
         "match_time": str(trade.matched_at // 1000),
         "last_update": str(trade.updated_at // 1000),
         "outcome": trade.outcome,
@@ -185,6 +197,13 @@ def trade_row(trade: Trade, owner: str) -> dict[str, Json]:
         "maker_orders": [_maker_row(maker) for maker in trade.makers],
         "trader_side": "TAKER" if trade.owner == owner else "MAKER",
     }
+
+
+def _trade_status(trade: Trade) -> str:
+    # Source: REST writes the bare or the prefixed constant; streams always the bare one.
+    is_waiting = trade.status is TradeStatus.MATCHED and not trade.is_broadcast
+    name = NOT_BROADCAST if is_waiting else trade.status.value
+    return f"{STATUS_PREFIX}{name}" if trade.is_prefixed else name
 
 
 def page_row(rows: Iterable[dict[str, Json]], *, limit: int, next_cursor: str) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from paper.chain import (
     Receipt,
     receipt_of,
 )
-from paper.model import Dialect, MakerFill, Side, SignedOrder, Trade
+from paper.model import ChainLog, Dialect, MakerFill, Side, SignedOrder, Trade
 from tests.paper.engine_room import ANNA, BERT, NO, START, YES, Wish, a_market, a_trade, shares
 
 FILLED = ["uint8", "uint256", "uint256", "uint256", "uint256", "bytes32", "bytes32"]
@@ -196,3 +196,70 @@ def test_every_fill_decodes_to_itself(hundredths: int, cents: int, side: Side) -
     for index, buys in ((0, other is Side.BUY), (1, side is Side.BUY)):
         told = data_of(receipt, index, FILLED)
         assert told[2:4] == ((cost, size) if buys else (size, cost))
+
+
+def mined(*counts: int) -> Chain:
+    """Return a chain of blocks with so many transactions of two logs each."""
+    chain = Chain(100)
+    for place, count in enumerate(counts):
+        receipts = [
+            Receipt(f"0x{place}{number}", V2, ((("0xa",), "0x"), (("0xb",), "0x")))
+            for number in range(count)
+        ]
+        chain.mine(START + place * 2_000, receipts)
+    return chain
+
+
+def reloaded(blocks: list[tuple[int, int]], logs: list[ChainLog]) -> Chain:
+    """Return a chain that was saved log by log, the later over the earlier, and read back."""
+    kept = {(log.block_number, log.log_index): log for log in logs}
+    again = Chain(100)
+    again.load(blocks, [kept[key] for key in sorted(kept)])
+    return again
+
+
+def test_a_transaction_that_is_taken_back_leaves_the_others_where_they_are() -> None:
+    chain = mined(2, 1)
+    gone = chain.take_back("0x00")
+    assert [(log.log_index, log.removed) for log in gone] == [(0, True), (1, True)]
+    assert [log.log_index for log in chain.logs(101, 101)] == [2, 3]
+    assert chain.take_back("0x00") == ()
+    assert chain.take_back("0x10") != ()
+    assert chain.logs(102, 102) == []
+
+
+def test_a_transaction_that_was_taken_back_stays_away_after_a_restart() -> None:
+    chain = mined(1, 1)
+    blocks, earlier = chain.take_changes()
+    assert not chain.has_changes
+    chain.take_back("0x00")
+    assert chain.has_changes
+    _, logs = chain.take_changes()
+    again = reloaded(blocks, [*earlier, *logs])
+    assert {log.block_number for log in again.logs(0, 200)} == {102}
+
+
+def test_a_reorganised_chain_has_other_blocks_with_the_same_logs() -> None:
+    chain = mined(1, 0, 1)
+    before = [chain.block(number) for number in (101, 102, 103)]
+    gone, again = chain.reorganise(102)
+    assert [log.removed for log in gone] == [True, True]
+    assert [replace(log, removed=False) for log in gone] != list(again)
+    assert {log.transaction_hash for log in gone} == {log.transaction_hash for log in again}
+    after = [chain.block(number) for number in (101, 102, 103)]
+    assert after[0] == before[0]
+    assert all(
+        new and old and new.hash != old.hash for new, old in zip(after[1:], before[1:], strict=True)
+    )
+    assert after[1] is not None
+    assert after[2] is not None
+    assert after[2].parent_hash == after[1].hash
+    assert {log.block_hash for log in again} == {after[2].hash}
+
+
+def test_a_reorganised_chain_keeps_the_names_of_its_blocks_with_logs() -> None:
+    chain = mined(1, 1)
+    chain.reorganise(102)
+    again = reloaded(*chain.take_changes())
+    assert again.block(102) == chain.block(102)
+    assert again.logs(0, 200) == chain.logs(0, 200)

@@ -44,6 +44,17 @@ def test_what_fails_in_flight_turns_back() -> None:
     assert ledger.balance("anna", CASH) == 100
 
 
+def test_what_has_arrived_can_be_recalled_and_turned_back() -> None:
+    ledger = a_ledger()
+    legs = [Leg("anna", "bert", CASH, 30)]
+    ledger.depart(legs)
+    ledger.arrive(legs)
+    ledger.recall(legs)
+    assert (ledger.balance("bert", CASH), ledger.balance(IN_FLIGHT, CASH)) == (0, 30)
+    ledger.turn_back(legs)
+    assert ledger.balance("anna", CASH) == 100
+
+
 def test_made_up_wallets_are_provided_with_cash() -> None:
     ledger = a_ledger()
     ledger.provide("anna", ("yes", "no"), Leg("anna", "bert", CASH, 150))

@@ -3,7 +3,9 @@
 import dataclasses
 from decimal import Decimal
 
-from paper.model import MICROS, Dialect
+import pytest
+
+from paper.model import MICROS, Dialect, TradeStatus
 from paper.rows import (
     book_row,
     clob_market_row,
@@ -66,3 +68,23 @@ def test_a_page_counts_its_rows() -> None:
     rows: list[dict[str, Json]] = [{"a": 1}]
     page = page_row(iter(rows), limit=5, next_cursor="LTE=")
     assert page == {"data": [{"a": 1}], "next_cursor": "LTE=", "limit": 5, "count": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, "MATCHED"),
+        ({"is_broadcast": False}, "MATCHED_NOT_BROADCASTED"),
+        ({"is_prefixed": True}, "TRADE_STATUS_MATCHED"),
+        ({"status": TradeStatus.FAILED, "is_prefixed": True}, "TRADE_STATUS_FAILED"),
+        ({"status": TradeStatus.MINED, "is_broadcast": False}, "MINED"),
+    ],
+)
+def test_a_trades_status_is_written_bare_or_prefixed(
+    changes: dict[str, object], status: str
+) -> None:
+    trade = a_trade(1, "key", "")
+    trade.status = TradeStatus.MATCHED
+    for name, value in changes.items():
+        setattr(trade, name, value)
+    assert trade_row(trade, "key")["status"] == status
