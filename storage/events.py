@@ -1,8 +1,9 @@
 """Events, refused payloads and feeds' cursors: what a person or a restart may ask for later."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +31,17 @@ async def record_event(db: Database, event: Event) -> None:
     """Store an event."""
     async with db.transaction() as connection:
         await insert_event(connection, event)
+
+
+async def record_event_once(db: Database, key: str, event: Event) -> bool:
+    """Store an event under a key; return False when that key was there before."""
+    async with db.transaction() as connection:
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(key))))
+        known = select(func.count()).where(events.c.ids.contains({"key": key}))
+        if (await connection.execute(known)).scalar_one():
+            return False
+        await insert_event(connection, replace(event, ids={**event.ids, "key": key}))
+        return True
 
 
 async def quarantine_payload(

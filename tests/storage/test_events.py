@@ -1,3 +1,5 @@
+import asyncio
+
 from sqlalchemy import select
 
 from storage.events import PAYLOAD_MAX
@@ -16,6 +18,17 @@ async def test_an_event_is_stored_with_what_it_is_about(store: PostgresStore) ->
     assert row["ids"] == {"whale": "0x1"}
     assert list(row["metadata"]) == ["z", "a"]
     assert row["timestamp"] == NOW
+
+
+async def test_an_event_with_a_key_is_stored_once_by_whomever(store: PostgresStore) -> None:
+    event = Event("trade_hold", "INFO", "ann asked to hold", NOW, {"signal_id": "s1"})
+    told = await asyncio.gather(*(store.record_event_once("s1/u1", event) for _ in range(8)))
+    assert sum(told) == 1
+    assert await store.record_event_once("s1/u2", event)
+    async with store.transaction() as connection:
+        rows = (await connection.execute(select(events.c.ids))).scalars().all()
+    assert [row["key"] for row in rows] == ["s1/u1", "s1/u2"]
+    assert {row["signal_id"] for row in rows} == {"s1"}
 
 
 async def test_a_refused_payload_is_kept_cut_and_cleaned(store: PostgresStore) -> None:
