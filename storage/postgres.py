@@ -14,6 +14,7 @@ from storage import (
     limits,
     money,
     orders,
+    orphans,
     positions,
     reserve,
     reviews,
@@ -87,6 +88,9 @@ class PostgresStore:
     orders_of_exit = intents.orders_of_exit
     list_unresolved = orders.list_unresolved
     is_ours = intents.is_ours
+    list_running_signals = orphans.list_running_signals
+    list_loose_orders = orphans.list_loose_orders
+    list_stranded = orphans.list_stranded
     tell_overdue = orders.tell_overdue
 
     load_position = positions.load_position
@@ -108,6 +112,7 @@ class PostgresStore:
     load_portfolio = money.load_portfolio
     record_deposit = money.record_deposit
     record_event = events.record_event
+    record_event_once = events.record_event_once
     quarantine = events.quarantine_payload
     acquire_lease = facts.acquire_lease
     load_cursor = events.load_cursor
