@@ -124,6 +124,11 @@ async def halt_token(db: Database, token_id: TokenId, reason: str, now: datetime
 
 async def clear_halt(db: Database, scope: HaltScope, key: str) -> bool:
     """Take a halt away; return False when there was none."""
-    statement = delete(halts).where(halts.c.scope == scope, halts.c.key == key)
     async with db.transaction() as connection:
-        return bool((await connection.execute(statement)).rowcount)
+        return await remove_halt(connection, scope, key)
+
+
+async def remove_halt(connection: AsyncConnection, scope: HaltScope, key: str) -> bool:
+    """Take a halt away together with what else is done; return False when there was none."""
+    statement = delete(halts).where(halts.c.scope == scope, halts.c.key == key)
+    return bool((await connection.execute(statement)).rowcount)

@@ -16,6 +16,7 @@ from storage import (
     orders,
     orphans,
     positions,
+    replays,
     reserve,
     reviews,
     settle,
@@ -125,4 +126,5 @@ class PostgresStore:
     list_reviews = reviews.list_reviews
     load_review = reviews.load_review
     resolve_review = reviews.resolve_review
+    resolve_with = replays.resolve_with
     audit_limits = limits.audit_limits
