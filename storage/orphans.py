@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, not_, select, true
+from sqlalchemy import exists, select, text, true
 from sqlalchemy.sql import ColumnElement
 
 from storage.book_tables import UNRESOLVED, intents, offers, orders, reservations
@@ -13,6 +13,9 @@ from storage.port import StoredSignal
 from storage.rows import read_signal
 from storage.tables import signals
 from trading.types import OrderHash, OrderState, PositionId, SignalId, SignalState
+
+_LOOSE = text(f"({UNRESOLVED.text})")  # in brackets: among other conditions an OR binds less
+_SETTLED = text(f"NOT ({UNRESOLVED.text})")
 
 
 async def list_running_signals(
@@ -43,7 +46,7 @@ async def list_loose_orders(db: Database, limit: int) -> Sequence[LooseOrder]:
             (orders.c.applied_version >= orders.c.version).label("is_booked"),
         )
         .join(intents, intents.c.intent_id == orders.c.intent_id)
-        .where(UNRESOLVED, _is_ours(db))
+        .where(_LOOSE, _is_ours(db))
         .order_by(orders.c.updated_at)
         .limit(limit)
     )
@@ -73,7 +76,7 @@ async def list_stranded(db: Database, limit: int) -> Sequence[OrderHash]:
     )
     statement = (
         select(orders.c.order_id)
-        .where(orders.c.is_done, not_(UNRESOLVED), reserves | offered, _is_ours(db))
+        .where(orders.c.is_done, _SETTLED, reserves | offered, _is_ours(db))
         .order_by(orders.c.updated_at)
         .limit(limit)
     )

@@ -6,7 +6,7 @@ from trading.orders import Ruling
 from trading.rules import RiskRules
 from trading.types import ExitReason, OrderState, Settlement, SignalId, SignalState, Wallet
 
-KILLED = Ruling(OrderState.CANCELLED, "killed")
+UNSENT = Ruling(OrderState.EXPIRED, "too late")
 STRANGER = Wallet("0x" + "99" * 20)
 
 
@@ -70,7 +70,7 @@ async def test_what_a_done_order_still_holds_is_stranded_until_it_is_booked_agai
     funded: PostgresStore,
 ) -> None:
     intent = await reserved(funded, entry())
-    await booked(funded, intent, KILLED)
+    await booked(funded, intent, UNSENT)
     assert await funded.list_stranded(10) == []
     async with funded.transaction() as connection:
         await connection.execute(text("UPDATE reservations SET released_at = NULL"))
@@ -86,7 +86,7 @@ async def test_a_stranded_offer_is_found_too(funded: PostgresStore) -> None:
     await funded.begin_exit(position.position_id, ExitReason.OPERATOR, NOW)
     exit_order = leave(position.position_id)
     await funded.commit_exit(exit_order, NOW)
-    await booked(funded, exit_order.intent, KILLED)
+    await booked(funded, exit_order.intent, UNSENT)
     async with funded.transaction() as connection:
         await connection.execute(text("UPDATE offers SET released_at = NULL"))
     assert await funded.list_stranded(10) == [exit_order.intent.order.order_hash]
