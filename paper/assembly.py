@@ -1,5 +1,6 @@
 """Puts the parts of the venue together, from what an earlier process has left."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -7,11 +8,13 @@ from paper.chain import FIRST_BLOCK, Chain
 from paper.crowd import Crowd
 from paper.crowd_flow import CrowdFlow
 from paper.desk import Desk
+from paper.fault_cancel import Canceller
 from paper.faults import Faults
 from paper.filler import Filler
+from paper.hindsight import Hindsight
 from paper.late import Late
 from paper.ledger import Ledger
-from paper.model import VenueSettings
+from paper.model import VenueEvent, VenueSettings
 from paper.orders import Orders
 from paper.pit import Pit
 from paper.playback import Play
@@ -47,6 +50,8 @@ class Company:
     show: Show
     subscriptions: Subscriptions
     redemptions: list[Redemption]
+    canceller: Canceller
+    hindsight: Hindsight
 
     def is_urgent(self) -> bool:
         """Tell whether something must be on disk before anybody acts on it."""
@@ -82,7 +87,14 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
     play = _choose_play(store, opening, now)
     play_id = opening.fresh_id if play is None else play.play_id
     subscriptions = Subscriptions()
-    floor = _load_floor(store, opening, subscriptions)
+    registry = Registry()
+    hindsight = Hindsight(registry, opening.faults)
+
+    def publish(event: VenueEvent) -> None:
+        hindsight.note(event)
+        subscriptions.publish(event)
+
+    floor = _load_floor(store, opening, registry, publish)
     settlement = Settlement(floor, opening.settings, play_id)
     settlement.load(store.load_trades())
     pit = Pit(floor, settlement, play_id)
@@ -91,7 +103,8 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
     desk = Desk(floor, pit)
     late = Late(desk, floor.orders)
     late.load(store.load_late())
-    crew = Crew(settlement, pit, desk, CrowdFlow(floor, pit), filler, late)
+    crowd_flow = CrowdFlow(floor, pit)
+    crew = Crew(settlement, pit, desk, crowd_flow, filler, late)
     show = Show(floor, crew)
     if opening.tape is not None and play is not None:
         show.begin(opening.tape, play, opening.speed, is_v1=settings.v1_dialect)
@@ -100,7 +113,17 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
         if listing is not None and not listing.market.closed:
             listing.book.restore_taken(side, price, size)
     crew.desk.restore(crew.late.is_waiting)
-    return Company(play_id, floor, crew, show, subscriptions, store.load_redemptions())
+    canceller = Canceller(floor, desk, crowd_flow)
+    return Company(
+        play_id=play_id,
+        floor=floor,
+        crew=crew,
+        show=show,
+        subscriptions=subscriptions,
+        redemptions=store.load_redemptions(),
+        canceller=canceller,
+        hindsight=hindsight,
+    )
 
 
 def _choose_play(store: Store, opening: Opening, now: int) -> Play | None:
@@ -126,8 +149,10 @@ def _choose_play(store: Store, opening: Opening, now: int) -> Play | None:
     return replace(last, anchored_at=now)
 
 
-def _load_floor(store: Store, opening: Opening, subscriptions: Subscriptions) -> Floor:
-    ledger, orders, registry = Ledger(), Orders(), Registry()
+def _load_floor(
+    store: Store, opening: Opening, registry: Registry, publish: Callable[[VenueEvent], None]
+) -> Floor:
+    ledger, orders = Ledger(), Orders()
     ledger.load(store.load_balances())
     orders.load(store.load_orders())
     for saved in store.load_listings():
@@ -139,8 +164,7 @@ def _load_floor(store: Store, opening: Opening, subscriptions: Subscriptions) ->
         chain.load(blocks, store.load_logs(blocks[0][0]))
     wallets = () if opening.tape is None else opening.tape.wallets
     crowd = Crowd(wallet.address for wallet in wallets)
-    publish, faults = subscriptions.publish, opening.faults
-    return Floor(ledger, registry, orders, crowd, chain, publish, faults)
+    return Floor(ledger, registry, orders, crowd, chain, publish, opening.faults)
 
 
 def _restored(saved: SavedListing) -> Listing:

@@ -32,7 +32,7 @@ class CrowdFlow:
                 if not size:
                     continue
                 listing.book.take(opposite(order.side), offer.price, size)
-                self._hit(listing, order.order_id, size, now)
+                self.hit(listing, order.order_id, size, now)
                 if not order.leaves:
                     break
 
@@ -54,7 +54,8 @@ class CrowdFlow:
         self._pit.tell_book(listing, now)
         return trades
 
-    def _hit(self, listing: Listing, order_id: str, size: int, now: int) -> None:
+    def hit(self, listing: Listing, order_id: str, size: int, now: int) -> None:
+        """Let somebody of the crowd trade with a client's resting order, at its limit price."""
         number = self._pit.next_number
         maker = self._pit.client_maker(listing, order_id, size, now)
         taker = Taker(

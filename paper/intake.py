@@ -39,6 +39,17 @@ class Posting:
     post_only: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a posted order says of itself; nobody has checked it."""
+
+    order_id: str
+    token_id: str
+    side: Side
+    order_type: OrderType
+    maker: str
+
+
 class Intake:
     """The door of the venue. What passes is signed by the key that posts it."""
 
@@ -60,12 +71,31 @@ class Intake:
         if posted.post_only and order_type in (OrderType.FOK, OrderType.FAK):
             raise OrderRefusedError(400, INVALID_PAYLOAD)
         self._check_wallet(posted.order, key.wallet)
-        market = self._venue.market_of(str(posted.order.token_id))
-        if market is None:
-            raise OrderRefusedError(400, f"the orderbook {posted.order.token_id} does not exist")
-        order = _verified(posted.order, market, key.wallet)
+        order = _verified(posted.order, self._market_of(posted.order), key.wallet)
         self._accounts.claim(order.maker, key.wallet, order.signature_type)
         return Posting(order, order_type, posted.post_only)
+
+    def describe(self, body: Json) -> Described:
+        """Return what a body of POST /order says, its signature unseen.
+
+        Raises:
+            OrderRefusedError: 400, for what is no order of a market here.
+        """
+        posted = parse_posted(body, v1_dialect=self._settings.v1_dialect)
+        order = posted.order
+        return Described(
+            order_id=_identify(order, self._market_of(order))[0],
+            token_id=str(order.token_id),
+            side=Side(order.side),
+            order_type=OrderType(posted.order_type),
+            maker=order.maker,
+        )
+
+    def _market_of(self, order: OrderIn) -> Market:
+        market = self._venue.market_of(str(order.token_id))
+        if market is None:
+            raise OrderRefusedError(400, f"the orderbook {order.token_id} does not exist")
+        return market
 
     def _check_wallet(self, order: OrderIn, owner: str) -> None:
         """Source: the key's own address signs types 0 to 2, type 3 names its wallet as signer."""
@@ -79,17 +109,21 @@ class Intake:
 
 
 def _verified(order: OrderIn, market: Market, owner: str) -> SignedOrder:
-    terms = _terms(order)
-    dialect = Dialect.V1 if isinstance(terms, OrderTermsV1) else market.dialect
+    order_id, dialect = _identify(order, market)
     exchange = exchange_for(dialect, neg_risk=market.neg_risk)
     try:
-        signer = order_signer(terms, exchange, order.signature)
+        signer = order_signer(_terms(order), exchange, order.signature)
     except BadSignatureError as error:
         raise OrderRefusedError(400, INVALID_PAYLOAD) from error
     if signer != owner:
         raise OrderRefusedError(400, INVALID_PAYLOAD)
-    order_id = "0x" + order_digest(terms, exchange).hex()
     return _signed_order(order, order_id, dialect)
+
+
+def _identify(order: OrderIn, market: Market) -> tuple[str, Dialect]:
+    dialect = Dialect.V1 if isinstance(order, OrderV1In) else market.dialect
+    exchange = exchange_for(dialect, neg_risk=market.neg_risk)
+    return "0x" + order_digest(_terms(order), exchange).hex(), dialect
 
 
 def _terms(order: OrderIn) -> AnyTerms:

@@ -8,8 +8,10 @@ from aiohttp import web
 
 from paper.accounts import Accounts
 from paper.auth import ApiKey, KeyRing, SignedRequest, check_login, check_request
+from paper.faults import Fault
 from paper.heartbeats import Heartbeats, StaleHeartbeatError
 from paper.intake import Intake
+from paper.look import Look
 from paper.model import OrderRefusedError, VenueSettings
 from paper.trades import OwnTrades
 from paper.venue import Venue
@@ -41,6 +43,15 @@ class Call:
     query: Mapping[str, str]
     path: Mapping[str, str]
     body: bytes
+    fault: Fault | None = None  # that strikes this request, where it is for the venue to act on
+
+    @property
+    def look(self) -> Look:
+        """The venue as this caller sees it, which may be the past."""
+        site, as_of = self.site, None
+        if self.fault is not None and self.fault.fault == "lag":
+            as_of = site.venue.now() - self.fault.delay_ms
+        return Look(site.venue, site.own_trades, as_of)
 
     def required(self, name: str, complaint: str) -> str:
         """Return a query parameter, or raise OrderRefusedError: 400 with `complaint`."""
@@ -56,6 +67,7 @@ KeyedHandler = Callable[[Call, ApiKey], Json]
 LoginHandler = Callable[[Call, str, int], Json]
 
 SITE = web.AppKey("site", Site)
+FAULT = web.RequestKey("fault", Fault)
 
 
 def public(handler: PublicHandler) -> Handler:
@@ -115,4 +127,5 @@ async def venue_errors(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 async def _call(request: web.Request) -> Call:
-    return Call(request.app[SITE], request.query, request.match_info, await request.read())
+    body = await request.read()
+    return Call(request.app[SITE], request.query, request.match_info, body, request.get(FAULT))

@@ -6,6 +6,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from paper.auth import INVALID_KEY, ApiKey
+from paper.fault_actions import lacks_allowance
 from paper.model import Dialect, OrderRefusedError, OrderStatus, OrderType, Trade
 from paper.rest import Call, keyed, login, public
 from paper.rows import order_row, page_row, trade_row
@@ -119,7 +120,7 @@ def get_order(call: Call, key: ApiKey) -> Json:
     Source: orders that never rested (FOK, FAK) are not found once they are through, resting ones
     keep their last status and matched size.
     """
-    record = call.site.venue.order(call.path["order_id"])
+    record = call.look.order(call.path["order_id"])
     if record is None or record.owner != key.key:
         return None
     if record.order_type in _AT_ONCE and record.status not in _RESTING:
@@ -132,7 +133,7 @@ def list_orders(call: Call, key: ApiKey) -> Json:
     wanted = {name: call.query.get(name, "") for name in ("id", "market", "asset_id")}
     records = [
         record
-        for record in call.site.venue.orders()
+        for record in call.look.orders()
         if record.owner == key.key
         and record.status in _RESTING
         and wanted["id"] in ("", record.order.order_id)
@@ -149,7 +150,7 @@ def list_trades(call: Call, key: ApiKey) -> Json:
     before = parse_seconds(call.query.get("before"), "Invalid before")
     trades = [
         trade
-        for trade in reversed(call.site.own_trades.of(key.key))
+        for trade in reversed(call.look.trades_of(key.key))
         if _is_wanted(trade, call)
         and (after is None or trade.matched_at // 1000 >= after)
         and (before is None or trade.matched_at // 1000 <= before)
@@ -169,9 +170,10 @@ def get_balance(call: Call, key: ApiKey) -> Json:
         for neg_risk in (False, True)
         if (dialect is Dialect.V1) is call.site.settings.v1_dialect
     }
+    allowance = "0" if lacks_allowance(call.site.venue.faults, wallet) else _UNLIMITED
     return {
-        "balance": str(call.site.venue.balance(wallet, token_id)),
-        "allowances": dict.fromkeys(sorted(exchanges), _UNLIMITED),
+        "balance": str(call.look.balance(wallet, token_id)),
+        "allowances": dict.fromkeys(sorted(exchanges), allowance),
     }
 
 

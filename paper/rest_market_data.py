@@ -100,7 +100,7 @@ def get_books(call: Call) -> Json:
     venue = call.site.venue
     rows: list[Json] = []
     for token_id in _token_ids(call):
-        book, market = venue.book(token_id), venue.market_of(token_id)
+        book, market = call.look.book(token_id), venue.market_of(token_id)
         if book is not None and market is not None:
             rows.append(book_row(book, market))
     return rows
@@ -283,7 +283,7 @@ def _market(call: Call) -> Market:
 
 
 def _book(call: Call) -> Book:
-    book = call.site.venue.book(call.required("token_id", _INVALID_TOKEN))
+    book = call.look.book(call.required("token_id", _INVALID_TOKEN))
     if book is None:
         raise OrderRefusedError(404, _NO_BOOK)
     return book

@@ -89,7 +89,11 @@ def beat(call: Call, key: ApiKey) -> Json:
 def _submit(call: Call, body: Json, key: ApiKey) -> SubmitResult:
     posting = call.site.intake.admit(body, key)
     result = call.site.venue.submit(
-        posting.order, posting.order_type, owner=key.key, post_only=posting.post_only
+        posting.order,
+        posting.order_type,
+        owner=key.key,
+        post_only=posting.post_only,
+        fate=call.fault,
     )
     _log.info("order_accepted", order_id=result.order_id, status=result.status)
     return result
@@ -105,5 +109,5 @@ def _leg(call: Call, body: Json, key: ApiKey) -> Json:
 
 
 def _cancel(call: Call, order_ids: list[str], key: ApiKey) -> Json:
-    canceled, reasons = call.site.venue.cancel(order_ids, key.key)
+    canceled, reasons = call.site.venue.cancel(order_ids, key.key, call.fault)
     return {"canceled": canceled, "not_canceled": reasons}

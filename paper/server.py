@@ -9,6 +9,7 @@ from paper.accounts import Accounts
 from paper.audit import add_audit_routes
 from paper.auth import KeyRing, KeyStore
 from paper.fault_routes import add_fault_routes
+from paper.fault_transport import add_transport, struck_calls
 from paper.feeds import add_feed_routes
 from paper.heartbeats import Heartbeats
 from paper.intake import Intake
@@ -28,7 +29,7 @@ def build_app(venue: Venue, settings: VenueSettings, store: KeyStore) -> web.App
     """Return the whole venue as one application; `store` keeps its API keys."""
     keys = KeyRing(store)
     accounts = Accounts(venue, keys, deposit_wallets_only=settings.deposit_wallets_only)
-    app = web.Application(middlewares=[venue_errors], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[struck_calls, venue_errors], client_max_size=MAX_BODY_BYTES)
     app[SITE] = Site(
         venue=venue,
         settings=settings,
@@ -43,6 +44,7 @@ def build_app(venue: Venue, settings: VenueSettings, store: KeyStore) -> web.App
     add_order_routes(app)
     add_audit_routes(app)
     add_fault_routes(app)
+    add_transport(app)
     add_feed_routes(app, venue, store.load_api_keys)
     app.cleanup_ctx.append(_watch_heartbeats)
     return app

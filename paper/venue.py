@@ -14,6 +14,7 @@ from paper.derive import account_name
 from paper.desk import Post
 from paper.fault_actions import put_in_force
 from paper.faults import Fault, FaultPlan, Faults
+from paper.hindsight import Hindsight
 from paper.ledger import BANK, CASH, Leg
 from paper.model import (
     Book,
@@ -159,9 +160,14 @@ class Venue:
         ids = tuple(trade.trade_id for trade in answer.trades)
         return SubmitResult(order.order_id, answer.status, making, taking, ids, answer.error)
 
-    def cancel(self, order_ids: Sequence[str], owner: str) -> tuple[list[str], dict[str, str]]:
-        """Cancel resting orders; return the cancelled ids and, per other id, the reason."""
-        answer = self._company.crew.desk.cancel(order_ids, owner, self.now())
+    def cancel(
+        self, order_ids: Sequence[str], owner: str, fate: Fault | None = None
+    ) -> tuple[list[str], dict[str, str]]:
+        """Cancel resting orders; return the cancelled ids and, per other id, the reason.
+
+        A `fate` may make the answer untrue.
+        """
+        answer = self._company.canceller.cancel(order_ids, owner, fate, self.now())
         self._save()
         return answer
 
@@ -268,6 +274,11 @@ class Venue:
             self._save()
 
     @property
+    def hindsight(self) -> Hindsight:
+        """What the venue knew a while ago."""
+        return self._company.hindsight
+
+    @property
     def is_done(self) -> bool:
         """Tell whether the tape is played, every market redeemed and every trade final."""
         return self._company.show.is_done
@@ -327,7 +338,9 @@ class Venue:
             raise StoreError(f"stopped after an earlier failure: {self._failure}")
         self._saved_at = self.now()
         try:
-            self.store.save(self._company.take_changes())
+            changes = self._company.take_changes()
+            self._company.hindsight.note_balances(changes.balances, self._saved_at)
+            self.store.save(changes)
         except StoreError as error:
             self._failure = error
             raise

@@ -152,7 +152,9 @@ class StillVenue(Venue):
         )
         return SubmitResult(order.order_id, "live", 0, 0, ())
 
-    def cancel(self, order_ids: Sequence[str], owner: str) -> tuple[list[str], dict[str, str]]:
+    def cancel(
+        self, order_ids: Sequence[str], owner: str, fate: Fault | None = None
+    ) -> tuple[list[str], dict[str, str]]:
         gone: list[str] = []
         reasons: dict[str, str] = {}
         for order_id in order_ids:
