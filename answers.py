@@ -50,13 +50,14 @@ def answer_status(overview: Overview, figures: RiskFigures, rules: RiskRules) ->
         "drawdown": number(overview.money.drawdown),
         "positions_open": overview.positions_open,
         "orders_in_flight": overview.orders_in_flight,
+        "reviews_open": overview.reviews_open,
         "whales_followed": len(overview.whales),
         "signals_since": overview.tally.since.isoformat(),
         "signals": {state.value: n for state, n in overview.tally.states.items()},
         "refused": dict(overview.tally.refusals),
         "exposure": {"used": number(used), "cap": number(rules.wallet_max)},
         "losses_in_row": figures.losses_in_row,
-        "paused_until": _time(figures.paused_until),
+        "paused_until": iso(figures.paused_until),
         "halts": [f"{halt.scope} {halt.key}: {halt.reason}" for halt in figures.halts],
     }
     money = overview.money
@@ -74,8 +75,13 @@ def answer_status(overview: Overview, figures: RiskFigures, rules: RiskRules) ->
         "signals of a day": _counts({s.value: n for s, n in overview.tally.states.items()}),
         "refused": _counts(overview.tally.refusals),
         "entries": _entries(figures),
+        "to review": _to_review(overview.reviews_open),
     }
     return Answer(found, "\n".join(f"{name:18}{plain(words)}" for name, words in lines.items()))
+
+
+def _to_review(open_: int) -> str:
+    return f"{open_}: see `whalecopy review list`" if open_ else "nothing"
 
 
 def _money(overview: Overview) -> Mapping[str, str | None]:
@@ -113,11 +119,11 @@ def answer_positions(rows: Sequence[PositionRow]) -> Answer:
             short(row.record.stop_loss_price),
             short(row.record.take_profit_price),
             _name_of(row.whale),
-            _label(row.token),
+            label(row.token),
         )
         for row in rows
     ]
-    return Answer([_position(row) for row in rows], _table(header, lines, "no open positions"))
+    return Answer([_position(row) for row in rows], table(header, lines, "no open positions"))
 
 
 def _position(row: PositionRow) -> Mapping[str, object]:
@@ -135,7 +141,7 @@ def _position(row: PositionRow) -> Mapping[str, object]:
         "settled_size": number(record.settled_size),
         "avg_entry_price": number(record.avg_entry_price),
         "mark_price": number(record.mark_price),
-        "marked_at": _time(record.marked_at),
+        "marked_at": iso(record.marked_at),
         "exposure": number(record.exposure),
         "fees": number(record.fees),
         "realised_pnl": number(record.realised_pnl),
@@ -143,7 +149,7 @@ def _position(row: PositionRow) -> Mapping[str, object]:
         "stop_loss_price": number(record.stop_loss_price),
         "take_profit_price": number(record.take_profit_price),
         "trailing_stop_price": number(record.trailing_stop_price),
-        "opened_at": _time(record.opened_at),
+        "opened_at": iso(record.opened_at),
     }
 
 
@@ -168,11 +174,11 @@ def answer_trades(rows: Sequence[TradeRow]) -> Answer:
             row.stored.state.value,
             _end_of(row),
             _name_of(row.whale),
-            _label(row.token),
+            label(row.token),
         )
         for row in rows
     ]
-    return Answer([_trade(row) for row in rows], _table(header, lines, "no signals yet"))
+    return Answer([_trade(row) for row in rows], table(header, lines, "no signals yet"))
 
 
 def _end_of(row: TradeRow) -> str:
@@ -197,9 +203,9 @@ def _trade(row: TradeRow) -> Mapping[str, object]:
         "price": number(signal.price),
         "notional": number(signal.notional),
         "fill_count": signal.fill_count,
-        "traded_at": _time(signal.traded_at),
-        "committed_at": _time(row.stored.committed_at),
-        "finished_at": _time(row.finished_at),
+        "traded_at": iso(signal.traded_at),
+        "committed_at": iso(row.stored.committed_at),
+        "finished_at": iso(row.finished_at),
         "state": row.stored.state.value,
         "reason": None if refusal is None else refusal.reason.value,
         "numbers": {} if refusal is None else dict(refusal.numbers),
@@ -207,6 +213,7 @@ def _trade(row: TradeRow) -> Mapping[str, object]:
         "avg_fill_price": number(row.avg_fill_price),
         "latency_ms": number(row.latency_ms),
         "position_id": row.position_id,
+        "replays_signal_id": row.stored.replays,
     }
 
 
@@ -226,7 +233,7 @@ def answer_whales(records: Sequence[WhaleRecord]) -> Answer:
         for r in best_first
     ]
     found = [_whale(record) for record in best_first]
-    return Answer(found, _table(header, lines, "no whale is followed"))
+    return Answer(found, table(header, lines, "no whale is followed"))
 
 
 def _whale(record: WhaleRecord) -> Mapping[str, object]:
@@ -255,9 +262,11 @@ def answer_why(detail: TradeDetail) -> Answer:
         f"whale     {_name_of(trade.whale)} {signal.wallet}",
         f"order     {signal.side} {short(signal.size)} @ {short(signal.price)} = "
         f"{usd(signal.notional)} in {signal.fill_count} fills",
-        f"outcome   {_label(trade.token)}",
+        f"outcome   {label(trade.token)}",
         f"state     {trade.stored.state} {_end_of(trade)}".rstrip(),
     ]
+    if trade.stored.replays is not None:
+        lines.append(f"replays   {trade.stored.replays}")
     for step in detail.steps:
         lines += ["", f"{step.step} at {step.decided_at:%H:%M:%S.%f} UTC"]
         lines += [f"  {plain(name):26} {plain(figure)}" for name, figure in step.numbers.items()]
@@ -268,7 +277,7 @@ def answer_why(detail: TradeDetail) -> Answer:
         lines += [f"  {plain(order.error)}"] if order.error else []
     events = [f"{event.at:%H:%M:%S} {event.type}: {plain(event.title)}" for event in detail.events]
     steps = [
-        {"step": s.step, "decided_at": _time(s.decided_at), "numbers": dict(s.numbers)}
+        {"step": s.step, "decided_at": iso(s.decided_at), "numbers": dict(s.numbers)}
         for s in detail.steps
     ]
     found = {**_trade(trade), "steps": steps, "orders": [_order(o) for o in detail.orders]}
@@ -290,7 +299,7 @@ def _order(order: OrderRow) -> Mapping[str, object]:
     }
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> str:
     """Align columns; those of figures to the right."""
     if not rows:
         return nothing
@@ -317,7 +326,8 @@ def _name_of(whale: WhaleLabel) -> str:
     return plain(name) + (" (invented)" if whale.is_invented else "")
 
 
-def _label(token: TokenLabel) -> str:
+def label(token: TokenLabel) -> str:
+    """Write what a token is a bet on, not too long."""
     if token.question is None:
         return f"token {token.token_id[:ID_SHOWN]}…"
     words = plain(f"{token.outcome or '?'} '{token.question}'")
@@ -350,5 +360,6 @@ def usd(figure: Decimal | None) -> str:
     return f"{sign}${abs(figure):,.2f}"
 
 
-def _time(at: datetime | None) -> str | None:
+def iso(at: datetime | None) -> str | None:
+    """Write a time for programs."""
     return None if at is None else at.isoformat()

@@ -1,5 +1,7 @@
 """Answers `whalecopy status|positions|trades|whales|why` from the records of a running stack."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -54,11 +56,22 @@ async def inquire(settings: Stack, command: str, argument: str = "") -> Answer:
     Raises:
         InquireError: no stack runs, its database does not answer, or there is no such signal.
     """
+    async with open_records(settings) as store:
+        return await _answer(store, command, argument)
+
+
+@asynccontextmanager
+async def open_records(settings: Stack) -> AsyncIterator[PostgresStore]:
+    """Open the records of a running stack, and tell what goes wrong in a person's words.
+
+    Raises:
+        InquireError: no stack runs, or its database does not answer.
+    """
     url = _database_of(settings)
     store = PostgresStore(url, settings.rules.risk, pool_size=POOL_SIZE)
     try:
         await check_schema(url)
-        return await _answer(store, command, argument)
+        yield store
     except StorageUnavailableError as error:
         where = "DATABASE_URL" if settings.database_url else f"the stack of {settings.home}"
         raise InquireError(f"the database of {where} does not answer: {error}") from error
@@ -66,6 +79,23 @@ async def inquire(settings: Stack, command: str, argument: str = "") -> Answer:
         raise InquireError(f"the records cannot be read: {error}") from error
     finally:
         await store.close()
+
+
+async def find_signal(store: PostgresStore, beginning: str) -> SignalId:
+    """Return the one signal whose id is, or begins, so.
+
+    Raises:
+        InquireError: there is none, or more than one.
+    """
+    found = await find_signals(store, beginning, limit=2) if beginning else ()
+    exact = [signal_id for signal_id in found if signal_id == beginning] or found
+    if not exact:
+        raise InquireError(
+            f"expected the beginning of a signal's id, found none like {beginning!r}"
+        )
+    if len(exact) > 1:
+        raise InquireError(f"more than one signal begins with {beginning!r}: give more of its id")
+    return exact[0]
 
 
 def _database_of(settings: Stack) -> str:
@@ -104,14 +134,7 @@ async def _answer(store: PostgresStore, command: str, argument: str) -> Answer:
 
 
 async def _why(store: PostgresStore, beginning: str) -> Answer:
-    found = await find_signals(store, beginning, limit=2) if beginning else ()
-    exact = [signal_id for signal_id in found if signal_id == beginning] or found
-    if not exact:
-        raise InquireError(
-            f"expected the beginning of a signal's id, found none like {beginning!r}"
-        )
-    if len(exact) > 1:
-        raise InquireError(f"more than one signal begins with {beginning!r}: give more of its id")
-    detail = await load_trade_detail(store, SignalId(exact[0]))
-    assert detail is not None, f"expected signal {exact[0]} to stay"
+    signal_id = await find_signal(store, beginning)
+    detail = await load_trade_detail(store, signal_id)
+    assert detail is not None, f"expected signal {signal_id} to stay"
     return answer_why(detail)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from sqlalchemy import RowMapping, Select, func, select, update
+from sqlalchemy import RowMapping, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -159,6 +159,12 @@ async def load_review(db: Database, review_id: int) -> StoredReview | None:
     return _read(row) if row is not None else None
 
 
+async def prove_now(db: Database, review: Review) -> Proof:
+    """Copy what is on record now of what a review is about."""
+    async with db.transaction() as connection:
+        return await _prove(connection, review)
+
+
 async def resolve_review(db: Database, review_id: int, who: str, note: str, now: datetime) -> bool:
     """Take a review off the queue; False when it is not there or was resolved before."""
     async with db.transaction() as connection:
@@ -202,12 +208,6 @@ async def close_review(connection: AsyncConnection, review_id: int, closing: Clo
     )
     await insert_event(connection, event)
     return True
-
-
-async def count_open(connection: AsyncConnection) -> int:
-    """Return how many reviews wait for a person."""
-    query = select(func.count()).select_from(reviews).where(reviews.c.resolved_at.is_(None))
-    return int((await connection.execute(query)).scalar_one())
 
 
 def read_review(row: RowMapping) -> Review:

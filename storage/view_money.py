@@ -46,6 +46,7 @@ _RESULTS = text(
         count(*) FILTER (WHERE status NOT IN ('CLOSED', 'REDEEMED')) AS positions_open,
         (SELECT count(*) FROM orders
          WHERE user_address = :wallet AND NOT is_done) AS orders_in_flight,
+        (SELECT count(*) FROM reviews WHERE resolved_at IS NULL) AS reviews_open,
         (SELECT coalesce(sum(pnl), 0) FROM daily_pnl
          WHERE wallet = :wallet AND day = :today) AS pnl_today,
         (SELECT coalesce(max(pnl_peak), 0) FROM equity WHERE wallet = :wallet) AS pnl_peak
@@ -119,6 +120,7 @@ async def load_overview(db: Database, now: datetime) -> Overview:
         positions_open=results["positions_open"],
         orders_in_flight=results["orders_in_flight"],
         whales=followed,
+        reviews_open=results["reviews_open"],
     )
 
 

@@ -263,3 +263,4 @@ class Overview:
     positions_open: int
     orders_in_flight: int
     whales: Sequence[WhaleLabel] = field(default_factory=tuple)
+    reviews_open: int = 0

@@ -5,9 +5,10 @@ from sqlalchemy import select
 
 from storage.port import Event, StorageError
 from storage.postgres import PostgresStore
-from storage.reviews import Review, ReviewKind, count_open, open_review
+from storage.reviews import Review, ReviewKind, open_review, prove_now
 from storage.tables import events
 from storage.view_feeds import list_event_rows
+from storage.view_money import load_overview
 from tests.storage.builders import (
     NOW,
     WALLET,
@@ -19,6 +20,7 @@ from tests.storage.builders import (
     order_hash,
     reserved,
     signal,
+    trade,
 )
 from trading.submits import SubmitKind, SubmitOutcome
 from trading.types import OrderState, PositionId, SignalId, SignalState
@@ -71,8 +73,7 @@ async def test_the_same_is_open_once_however_many_report_it(funded: PostgresStor
             return await open_review(connection, review)
 
     assert sum(await asyncio.gather(*(report() for _ in range(8)))) == 1
-    async with funded.transaction() as connection:
-        assert await count_open(connection) == 2
+    assert (await load_overview(funded, NOW)).reviews_open == 2
 
 
 async def test_what_is_undone_leaves_no_review(funded: PostgresStore) -> None:
@@ -111,6 +112,17 @@ async def test_a_resolved_review_leaves_the_queue_and_keeps_who_and_why(
     assert event.type == "review_resolved"
     assert event.title == "ORDER_FAULT resolved by ann: their bug"
     assert event.metadata["review_id"] == str(stored.review_id)
+
+
+async def test_the_evidence_stays_as_it_was_and_may_be_compared_with_now(
+    funded: PostgresStore,
+) -> None:
+    await faulty(funded)
+    await funded.fold(order_hash("s1#1"), [trade(entry("s1#1"))], later(1))
+    [stored] = await funded.list_reviews(open_only=True, limit=10)
+    now = await prove_now(funded, stored.review)
+    assert "'state': 'UNKNOWN'" in str(stored.evidence)
+    assert "'state': 'MATCHED'" in str(now)
 
 
 async def test_the_newest_reviews_come_first_and_no_more_than_asked_for(
