@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from paper.catalogue import list_catalogue
+from paper.data_faults import FailingData
 from paper.data_holdings import Holdings
 from paper.data_profits import DataProfits
 from paper.data_rows import (
@@ -25,7 +26,6 @@ from paper.data_wire import (
     optional_user,
     paged,
     required_user,
-    route,
 )
 from paper.fills import PublicFill
 from paper.model import MICROS
@@ -80,6 +80,7 @@ def add_data_routes(
     holdings = Holdings(venue, trades, names)
     data = DataApi(venue, trades, holdings)
     wallets, profits = DataWallets(holdings), DataProfits(venue, holdings)
+    failing = FailingData(venue.faults, trades)
     for path, answer in (
         ("trades", data.trades),
         ("activity", data.activity),
@@ -94,7 +95,7 @@ def add_data_routes(
         ("user-pnl", profits.user_pnl),
         ("user-volume", profits.user_volume),
     ):
-        app.router.add_get(f"{settings.prefix}/v2/{path}", route(answer))
+        app.router.add_get(f"{settings.prefix}/v2/{path}", failing.route(path, answer))
 
 
 @dataclass(frozen=True, slots=True)

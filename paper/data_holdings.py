@@ -77,4 +77,6 @@ class Holdings:
         for redemption in told[self._seen :]:
             self._redemptions[redemption.wallet.lower(), redemption.token_id] = redemption
         self._seen = len(told)
-        return self._redemptions.get((wallet.lower(), token_id))
+        found = self._redemptions.get((wallet.lower(), token_id))
+        is_unknown = found is None or found.at > self._venue.now() - self._trades.behind_ms
+        return None if is_unknown else found

@@ -24,17 +24,18 @@ def route(answer: Answer) -> Route:
 
     async def respond(request: web.Request) -> web.Response:
         if "offset" in request.query:
-            return _refused("offset is not supported, use cursor")
+            return refused("offset is not supported, use cursor")
         try:
             return web.json_response(answer(request), headers=CACHE_HEADERS)
         except QueryError as error:
-            return _refused(str(error))
+            return refused(str(error))
 
     return respond
 
 
-def _refused(reason: str) -> web.Response:
-    return web.json_response({"error": reason}, status=400)
+def refused(reason: str, status: int = 400) -> web.Response:
+    """Answer with an error."""
+    return web.json_response({"error": reason}, status=status)
 
 
 def paged(rows: Sequence[Row], wanted: Page) -> Row:

@@ -8,7 +8,10 @@ from paper.derive import account_name
 from paper.faults import Fault, FaultPlan, Faults, Point
 from paper.ledger import CASH, DRAINED, Leg
 from paper.model import OrderRefusedError
+from paper.notation import decimal_text
+from paper.rules import AMOUNT_DECIMALS
 from paper.settlement import Floor
+from paper.tick_changes import change_tick_size, tick_size_of
 
 NO_FUNDS = "not enough balance / allowance"
 
@@ -52,6 +55,18 @@ def drain(floor: Floor, rule: Fault, _now: int) -> Deed:
     return move
 
 
+def change_tick(floor: Floor, rule: Fault, now: int) -> Deed:
+    """Give the market of the token in `match` the tick size in `text`."""
+    token_id = rule.match.get("token_id", "")
+    listing = floor.registry.of_token(token_id)
+    if listing is None:
+        raise ActionError(f"expected a known token_id in match, got {token_id!r}")
+    if tick_size_of(rule.text) is None:
+        sizes = ", ".join(decimal_text(size) for size in AMOUNT_DECIMALS)
+        raise ActionError(f"expected a tick size in text, one of {sizes}, got {rule.text!r}")
+    return lambda: change_tick_size(floor, listing, rule, now)
+
+
 def lacks_allowance(faults: Faults, wallet: str) -> bool:
     """Tell whether the plan in force has taken a wallet's allowances away."""
     return _allowance_rule(faults, wallet) is not None
@@ -77,4 +92,5 @@ def _allowance_rule(faults: Faults, wallet: str) -> int | None:
 
 ACTIONS: dict[tuple[Point, str], Action] = {
     (Point.ACCOUNT, "drain"): drain,
+    (Point.MARKET_STREAM, "tick_change"): change_tick,
 }

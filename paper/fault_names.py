@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
+from paper.chain_faults import RPC_ERROR
 from paper.faults import Point
+from paper.market_faults import FALSE_BOOKS, NO_SNAPSHOT
+from paper.reorgs import REORG
+from paper.settling_faults import COURSES, PREFIXED, SPLIT
+from paper.stream_faults import LINE_FAULTS
 
 MODES = ("restart", "post_only", "cancel_only", "disabled")
 _BROKEN_CALLS = (
@@ -49,11 +54,11 @@ NAMES: Mapping[Point, tuple[str, ...]] = {
     Point.READ_TRADES: (*_BROKEN_READS, "shuffle", "duplicate"),
     Point.READ_BALANCE: _BROKEN_READS,
     Point.READ_BOOK: _BROKEN_READS,
-    Point.SETTLE: ("slow", "retrying", "failed", "failed_after_mined", "unbroadcast", "split"),
-    Point.USER_STREAM: ("freeze", "cut", "duplicate", "shuffle", "lag"),
-    Point.MARKET_STREAM: ("freeze", "cut", "crossed", "empty", "no_snapshot", "tick_change"),
-    Point.RTDS: ("freeze", "cut", "drop", "duplicate"),
-    Point.CHAIN: ("cut", "rpc_error", "reorg", "drop"),
+    Point.SETTLE: (*COURSES, SPLIT, PREFIXED),
+    Point.USER_STREAM: LINE_FAULTS,
+    Point.MARKET_STREAM: (*LINE_FAULTS, *FALSE_BOOKS, NO_SNAPSHOT, "tick_change"),
+    Point.RTDS: LINE_FAULTS,
+    Point.CHAIN: (*LINE_FAULTS, RPC_ERROR, REORG),
     Point.DATA_API: ("stale", "error"),
     Point.ACCOUNT: ("drain", "no_allowance"),
 }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 
+from paper.chain_faults import FailingNode
 from paper.data_api import DataSettings, add_data_routes
 from paper.gamma import add_gamma_routes
 from paper.names import Names
@@ -33,13 +34,15 @@ def add_feed_routes(
     """
     names = Names(venue.tape_wallets)
     answers = ChainAnswers(venue)
-    market, rtds, chain = MarketFeed(venue), RtdsFeed(venue, names), RpcFeed(venue, answers)
+    node = FailingNode(venue.faults)
+    market, rtds = MarketFeed(venue), RtdsFeed(venue, names)
+    chain = RpcFeed(venue, answers, node)
     user = UserFeed(venue, api_keys or _stored_keys(venue))
     app.router.add_get("/ws/market", market.serve)
     app.router.add_get("/ws/user", user.serve)
     app.router.add_get("/rtds", rtds.serve)
     app.router.add_get("/rpc", chain.serve)
-    app.router.add_post("/rpc", RpcHttp(answers).serve)
+    app.router.add_post("/rpc", RpcHttp(answers, node).serve)
     add_gamma_routes(app, venue, "/gamma")
     add_data_routes(app, venue, names, data or DataSettings())
     add_relayer_routes(app, "/relayer")

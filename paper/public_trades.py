@@ -20,6 +20,7 @@ class PublicTrades:
     def __init__(self, venue: Venue, lag_ms: int) -> None:
         self._venue = venue
         self._lag_ms = lag_ms
+        self.behind_ms = 0  # by how much an answer is out of date, besides the usual lag
         self._seen = 0
         self._all: list[PublicFill] = []
         self._by_wallet: defaultdict[str, list[PublicFill]] = defaultdict(list)
@@ -42,18 +43,21 @@ class PublicTrades:
 
     def visible(self, fills: Sequence[PublicFill]) -> list[PublicFill]:
         """Return those of the fills that the indexer has seen, oldest first."""
-        until = self._venue.now() - self._lag_ms
+        until = self._until()
         return [fill for fill in fills if _is_indexed(fill, until)]
 
     def newest_first(
         self, fills: Sequence[PublicFill], before: int | None
     ) -> Iterator[tuple[int, PublicFill]]:
         """Yield visible fills with their place in the list, from below the place `before` down."""
-        until = self._venue.now() - self._lag_ms
+        until = self._until()
         first = len(fills) if before is None else min(before, len(fills))
         for place in range(first - 1, -1, -1):
             if _is_indexed(fills[place], until):
                 yield place, fills[place]
+
+    def _until(self) -> int:
+        return self._venue.now() - self._lag_ms - self.behind_ms
 
     def _catch_up(self) -> None:
         trades = self._venue.trades()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from paper.chain_faults import FailingNode, NodeDownError
 from paper.rpc_answers import ChainAnswers
 from paper.rpc_wire import METHOD_NOT_FOUND, RpcError, respond
 
@@ -11,15 +12,21 @@ from paper.rpc_wire import METHOD_NOT_FOUND, RpcError, respond
 class RpcHttp:
     """Answers everything but subscriptions, which need a WebSocket."""
 
-    def __init__(self, answers: ChainAnswers) -> None:
+    def __init__(self, answers: ChainAnswers, node: FailingNode) -> None:
         self._answers = answers
+        self._node = node
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a POST; errors are JSON-RPC errors with HTTP 200, as nodes give them."""
         body = (await request.read()).decode(errors="replace")
-        return web.Response(text=respond(body, self._answer), content_type="application/json")
+        try:
+            text = respond(body, self._answer)
+        except NodeDownError as error:
+            return web.Response(text=str(error), status=error.status)
+        return web.Response(text=text, content_type="application/json")
 
     def _answer(self, method: str, params: Sequence[object]) -> object:
+        self._node.check(method, is_http=True)
         return answer_method(self._answers, method, params)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from paper.notation import as_object, read_json, write_json
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
-INVALID_PARAMS = -32602
+INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 LIMIT_EXCEEDED = -32005
 BATCH_MAX = 100
 HEX = re.compile(r"0x[0-9a-fA-F]*")

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from paper.chain_faults import FailingNode, facts_of_log
 from paper.fanout import Fanout
+from paper.faults import Point
 from paper.log_filter import LogFilter, log_row, parse_filter
-from paper.model import BlockMined, VenueEvent
+from paper.model import BlockMined, ChainLog, LogsRemoved, VenueEvent
 from paper.rpc import answer_method
 from paper.rpc_answers import ChainAnswers
 from paper.rpc_wire import (
@@ -20,6 +22,7 @@ from paper.rpc_wire import (
     respond,
 )
 from paper.sockets import OpenSockets, Outlet, SocketRules, serve_socket
+from paper.stream_faults import Line, Lines
 from paper.venue import Venue
 
 SUBSCRIPTIONS_MAX = 100
@@ -33,6 +36,7 @@ class RpcSession:
 
     feed: "RpcFeed"
     outlet: Outlet
+    line: Line
     subscriptions: dict[str, LogFilter | None] = field(default_factory=dict)
 
     def receive(self, text: str) -> None:
@@ -40,6 +44,7 @@ class RpcSession:
         self.outlet.send(respond(text, self._answer))
 
     def _answer(self, method: str, params: Sequence[object]) -> object:
+        self.feed.node.check(method, is_http=False)
         if method == "eth_subscribe":
             return self._subscribe(params)
         if method == "eth_unsubscribe":
@@ -76,32 +81,44 @@ def _parse_subscription(params: Sequence[object]) -> LogFilter | None:
 class RpcFeed:
     """What all clients of the socket share."""
 
-    def __init__(self, venue: Venue, answers: ChainAnswers) -> None:
+    def __init__(self, venue: Venue, answers: ChainAnswers, node: FailingNode) -> None:
         self.answers = answers
+        self.node = node
+        self._lines = Lines(venue.faults, Point.CHAIN)
         self.sockets: OpenSockets[RpcSession] = OpenSockets()
         self.fanout = Fanout(venue, self)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one client."""
-        session = RpcSession(self, Outlet())
+        outlet = Outlet()
+        session = RpcSession(self, outlet, self._lines.open(outlet))
         with self.sockets.opened(session):
             return await serve_socket(request, session, RULES)
 
     def handle(self, event: VenueEvent) -> None:
-        """Tell subscribers about a block and its logs."""
-        if isinstance(event, BlockMined):
-            for session in self.sockets.sessions:
-                for name, wanted in session.subscriptions.items():
-                    self._tell(session.outlet, name, wanted, event)
+        """Tell subscribers about a block and its logs, and about logs that are gone."""
+        match event:
+            case BlockMined(number, logs):
+                self._tell(logs, self.answers.header(number))
+            case LogsRemoved(logs):
+                self._tell(logs, None)
+            case _:
+                pass
 
     def cut_off(self) -> None:
         """Close every socket: blocks were lost, and clients fill the gap by eth_getLogs."""
         self.sockets.close_all("blocks were lost, connect again")
 
-    def _tell(self, outlet: Outlet, name: str, wanted: LogFilter | None, event: BlockMined) -> None:
-        if wanted is None:
-            outlet.send(notification(name, self.answers.header(event.number)))
-            return
-        for log in event.logs:
-            if wanted.matches(log):
-                outlet.send(notification(name, log_row(log)))
+    def _tell(self, logs: Sequence[ChainLog], header: dict[str, object] | None) -> None:
+        for session in self.sockets.sessions:
+            for name, wanted in session.subscriptions.items():
+                if wanted is not None:
+                    _tell_logs(session.line, name, wanted, logs)
+                elif header is not None:
+                    session.line.send(notification(name, header), {"subscription": "newHeads"})
+
+
+def _tell_logs(line: Line, name: str, wanted: LogFilter, logs: Sequence[ChainLog]) -> None:
+    for log in logs:
+        if wanted.matches(log):
+            line.send(notification(name, log_row(log)), facts_of_log(log))

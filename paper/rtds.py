@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from paper.fanout import Fanout
+from paper.faults import Point
 from paper.fills import PublicFill, public_fills
 from paper.model import Trade, Traded, TradeStatus, TradeUpdated, VenueEvent
 from paper.names import Names
 from paper.notation import as_object, json_number, read_json, write_json
 from paper.sockets import OpenSockets, Outlet, SocketRules, serve_socket
+from paper.stream_faults import Line, Lines
 from paper.venue import Venue
 
 TAKER_ONLY, BOTH_SIDES = "orders_matched", "trades"
@@ -25,6 +27,7 @@ class RtdsSession:
     """One client and the kinds of message it asked for."""
 
     outlet: Outlet
+    line: Line
     connection_id: str = field(default_factory=lambda: secrets.token_hex(8))
     types: set[str] = field(default_factory=set)
 
@@ -66,13 +69,15 @@ class RtdsFeed:
     def __init__(self, venue: Venue, names: Names) -> None:
         self._venue = venue
         self._names = names
+        self._lines = Lines(venue.faults, Point.RTDS)
         self._awaiting_hash: dict[str, Trade] = {}
         self.sockets: OpenSockets[RtdsSession] = OpenSockets()
         self.fanout = Fanout(venue, self)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one client."""
-        session = RtdsSession(Outlet())
+        outlet = Outlet()
+        session = RtdsSession(outlet, self._lines.open(outlet))
         with self.sockets.opened(session):
             return await serve_socket(request, session, SocketRules())
 
@@ -101,7 +106,7 @@ class RtdsFeed:
     def _hash_known(self, trade: Trade) -> None:
         if trade.status is TradeStatus.FAILED:
             del self._awaiting_hash[trade.trade_id]
-        elif trade.transaction_hash:
+        elif trade.transaction_hash and trade.status is not TradeStatus.RETRYING:
             del self._awaiting_hash[trade.trade_id]
             self._tell(trade)
 
@@ -114,7 +119,8 @@ class RtdsFeed:
             kinds = TYPES if fill.is_taker else (BOTH_SIDES,)
             for session in sessions:
                 for kind in session.types.intersection(kinds):
-                    session.outlet.send(self._message(session, kind, payload))
+                    message = self._message(session, kind, payload)
+                    session.line.send(message, {"type": kind, **payload})
 
     def _message(self, session: RtdsSession, kind: str, payload: dict[str, object]) -> str:
         return write_json(

@@ -21,6 +21,7 @@ class Outlet:
         self._frames: asyncio.Queue[str] = asyncio.Queue(capacity)
         self._told_to_close = asyncio.Event()
         self.reason = ""
+        self.is_cut = False
 
     @property
     def is_closed(self) -> bool:
@@ -41,6 +42,12 @@ class Outlet:
         if not self.is_closed:
             self.reason = reason
             self._told_to_close.set()
+
+    def cut(self) -> None:
+        """Tell the socket to end as if the line had broken: without a close frame."""
+        if not self.is_closed:
+            self.is_cut = True
+            self.close("cut")
 
     async def next_frame(self) -> str:
         """Wait for the next frame to write."""
@@ -140,9 +147,17 @@ async def _close_when_told(
     request: web.Request, socket: web.WebSocketResponse, outlet: Outlet
 ) -> None:
     await outlet.wait_closed()
+    if outlet.is_cut:
+        _abort(request)
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
             await socket.close(code=1008, message=outlet.reason.encode())
     # A client that does not read keeps the close frame from leaving; then the line is cut.
-    if request.transport is not None and outlet.reason == "slow consumer":
+    if outlet.reason == "slow consumer":
+        _abort(request)
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
         request.transport.abort()

@@ -1,5 +1,6 @@
 """The CLOB's market WebSocket: books, their changes, last trades, and what happens to markets."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,8 @@ from aiohttp import web
 
 from paper.catalogue import list_catalogue
 from paper.fanout import Fanout
+from paper.faults import Fault, Point
+from paper.market_faults import FALSE_BOOKS, NO_SNAPSHOT, false_book, truth_after_s
 from paper.market_frames import (
     best_frame,
     book_frame,
@@ -29,6 +32,7 @@ from paper.model import (
 from paper.notation import as_object, as_strings, read_json, write_json
 from paper.replica import Best, Replica
 from paper.sockets import OpenSockets, Outlet, SocketRules, serve_socket
+from paper.stream_faults import Line, Lines
 from paper.venue import Venue
 
 SNAPSHOT_ASSETS_MAX = 500  # beyond it a socket gets no initial books (seen in production)
@@ -43,6 +47,7 @@ class MarketSession:
 
     feed: "MarketFeed"
     outlet: Outlet
+    line: Line
     tokens: set[str] = field(default_factory=set)
     wants_custom: bool = False
 
@@ -95,12 +100,14 @@ class MarketFeed:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._replicas: dict[str, Replica] = {}
+        self._lines = Lines(venue.faults, Point.MARKET_STREAM)
         self.sockets: OpenSockets[MarketSession] = OpenSockets()
         self.fanout = Fanout(venue, self)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one client."""
-        session = MarketSession(self, Outlet())
+        outlet = Outlet()
+        session = MarketSession(self, outlet, self._lines.open(outlet))
         with self.sockets.opened(session):
             return await serve_socket(request, session, SocketRules())
 
@@ -133,15 +140,41 @@ class MarketFeed:
         books = [frame for token in tokens if (frame := self._book(token)) is not None]
         if len(session.tokens) > SNAPSHOT_ASSETS_MAX:
             return
-        for start in range(0, len(books), BOOKS_PER_FRAME):
-            session.outlet.send(write_json(books[start : start + BOOKS_PER_FRAME]))
+        told = [frame for frame in books if not session.line.is_struck(NO_SNAPSHOT, frame)]
+        for start in range(0, len(told), BOOKS_PER_FRAME):
+            self._send_whole(session, told[start : start + BOOKS_PER_FRAME])
 
-    def _book(self, token_id: str) -> dict[str, object] | None:
+    def _send_whole(self, session: MarketSession, books: Sequence[dict[str, object]]) -> None:
+        fault = session.line.draw(books[0], *FALSE_BOOKS)
+        tokens = [str(book["asset_id"]) for book in books]
+        if not self._is_lied_to(session, tokens, fault):
+            session.line.carry(write_json(books), fault)
+
+    def _is_lied_to(
+        self, session: MarketSession, tokens: Sequence[str], fault: Fault | None
+    ) -> bool:
+        if fault is None or fault.fault not in FALSE_BOOKS:
+            return False
+        false = [self._book(token, fault) for token in tokens]
+        session.line.carry(write_json(false), None)
+        loop = asyncio.get_running_loop()
+        loop.call_later(truth_after_s(fault), self._tell_truth, session, tokens)
+        return True
+
+    def _tell_truth(self, session: MarketSession, tokens: Sequence[str]) -> None:
+        wanted = [token for token in tokens if token in session.tokens]
+        self.fanout.drain()
+        books = [book for token in wanted if (book := self._book(token)) is not None]
+        if books:
+            session.line.carry(write_json(books), None)
+
+    def _book(self, token_id: str, fault: Fault | None = None) -> dict[str, object] | None:
         market, book = self._venue.market_of(token_id), self._venue.book(token_id)
         if market is None or book is None:
             return None
         self._follow(market)
-        return book_frame(market, book)
+        shown = book if fault is None else false_book(book, fault, market.tick_size)
+        return book_frame(market, shown)
 
     def _follow(self, market: Market) -> None:
         book = self._venue.book(market.token_ids[0])
@@ -162,8 +195,19 @@ class MarketFeed:
         before = (replica.best(0), replica.best(1))
         changes = replica.apply(event)
         if changes and watchers:
-            _send(watchers, price_change_frame(market, replica, changes, event.at))
+            frame = price_change_frame(market, replica, changes, event.at)
+            self._send_levels(watchers, market, frame)
             self._send_best(market, before, (replica.best(0), replica.best(1)), event.at)
+
+    def _send_levels(
+        self, watchers: Sequence[MarketSession], market: Market, frame: dict[str, object]
+    ) -> None:
+        text = write_json(frame)
+        for session in watchers:
+            tokens = session.watched(market)
+            fault = session.line.draw({**frame, "token_id": tokens[0]}, *FALSE_BOOKS)
+            if not self._is_lied_to(session, tokens, fault):
+                session.line.carry(text, fault)
 
     def _send_best(
         self, market: Market, before: tuple[Best, Best], after: tuple[Best, Best], at: int
@@ -186,7 +230,14 @@ class MarketFeed:
             watchers = self._watchers([token_id])
             _send(watchers, tick_size_frame(event, token_id))
             for session in watchers:
-                self.send_books(session, [token_id])
+                self._send_next_book(session, token_id, event.snapshot_after_ms)
+
+    def _send_next_book(self, session: MarketSession, token_id: str, after_ms: int) -> None:
+        if after_ms:
+            loop = asyncio.get_running_loop()
+            loop.call_later(after_ms / 1000, self._tell_truth, session, [token_id])
+        else:
+            self.send_books(session, [token_id])
 
     def _market_opened(self, market: Market) -> None:
         _send(
@@ -217,4 +268,4 @@ def _send(sessions: Sequence[MarketSession], frame: dict[str, object]) -> None:
     if sessions:
         text = write_json(frame)
         for session in sessions:
-            session.outlet.send(text)
+            session.line.send(text, frame)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from paper.fanout import Fanout
+from paper.faults import Point
 from paper.model import OrderUpdated, TradeUpdated, VenueEvent
 from paper.notation import as_object, as_strings, read_json, write_json
 from paper.sockets import OpenSockets, Outlet, SocketRules, serve_socket
+from paper.stream_faults import Line, Lines
 from paper.user_frames import order_frame, owns_trade, trade_frame
 from paper.venue import Venue
 
@@ -26,6 +28,7 @@ class UserSession:
 
     feed: "UserFeed"
     outlet: Outlet
+    line: Line
     owner: str | None = None
     markets: set[str] | None = field(default=None)
 
@@ -87,12 +90,14 @@ class UserFeed:
 
     def __init__(self, venue: Venue, api_keys: ApiKeys) -> None:
         self._api_keys = api_keys
+        self._lines = Lines(venue.faults, Point.USER_STREAM)
         self.sockets: OpenSockets[UserSession] = OpenSockets()
         self.fanout = Fanout(venue, self)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one client."""
-        session = UserSession(self, Outlet())
+        outlet = Outlet()
+        session = UserSession(self, outlet, self._lines.open(outlet))
         with self.sockets.opened(session):
             return await serve_socket(request, session, SocketRules())
 
@@ -126,7 +131,7 @@ class UserFeed:
     def _tell(self, condition_id: str, owner: str, frame: dict[str, object]) -> None:
         for session in self.sockets.sessions:
             if session.owner == owner and session.wants(condition_id):
-                session.outlet.send(write_json(frame))
+                session.line.send(write_json(frame), frame)
 
 
 def _is_same(claimed: object, known: str) -> bool:
