@@ -9,9 +9,15 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+
+from command import COMMANDS, add_commands, ask_of
+
+if TYPE_CHECKING:  # imported when it is needed: it takes a while
+    from answers import Answer
 
 DONE, REFUSED, USAGE = 0, 1, 2
 REPLAY_SPEED = Decimal(5)
@@ -49,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     why = commands.add_parser("why", help="explain the decision on one signal")
     why.add_argument("signal")
     why.add_argument("--json", action="store_true")
+    add_commands(commands.add_parser)
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["migrate"])
     return parser
@@ -143,6 +150,18 @@ def _paper(_options: argparse.Namespace, rest: Sequence[str]) -> int:
     os.execv(sys.executable, [sys.executable, "-m", "paper", *rest])  # noqa: S606 - it is us
 
 
+def _operate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from inquire import InquireError
+    from operate import operate
+    from settings import load_settings
+
+    try:
+        done = asyncio.run(operate(load_settings(), ask_of(options)))
+    except InquireError as error:
+        return _refuse(str(error))
+    return _print(done, as_json=options.json)
+
+
 def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from inquire import InquireError, inquire
     from settings import load_settings
@@ -153,7 +172,11 @@ def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         )
     except InquireError as error:
         return _refuse(str(error))
-    sys.stdout.write((json.dumps(found.as_json()) if options.json else found.as_text()) + "\n")
+    return _print(found, as_json=options.json)
+
+
+def _print(answer: "Answer", *, as_json: bool) -> int:
+    sys.stdout.write((json.dumps(answer.as_json()) if as_json else answer.as_text()) + "\n")
     return DONE
 
 
@@ -206,6 +229,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "db": _db,
     "why": _query,
     **dict.fromkeys(_QUERIES, _query),
+    **dict.fromkeys(COMMANDS, _operate),
 }
 
 if __name__ == "__main__":

@@ -84,6 +84,11 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
         ["why"],
         ["db", "drop"],
         ["status", "--yaml"],
+        ["review"],
+        ["review", "resolve", "1"],
+        ["review", "show", "one"],
+        ["cancel", "abc"],
+        ["hold", "--why", "odd"],
     ],
     ids=" ".join,
 )
@@ -172,3 +177,14 @@ async def test_a_database_is_migrated_and_asked(empty_database_url: str, tmp_pat
     assert json.loads(told.stdout) == []
     text = run("whales", home=tmp_path, DATABASE_URL=empty_database_url)
     assert text.stdout == "no whale is followed\n"
+    queue = run("review", "list", home=tmp_path, DATABASE_URL=empty_database_url)
+    assert (queue.returncode, queue.stdout) == (0, "nothing to review\n")
+
+
+def test_what_a_person_asks_for_is_refused_without_a_stack(tmp_path: Path, here: Here) -> None:
+    for words in (
+        ("review", "list", "--json"),
+        ("review", "resolve", "1", "--note", "seen"),
+        ("cancel", "abc", "--why", "odd"),
+    ):
+        assert "whalecopy up" in here.refused(*words, home=tmp_path)
