@@ -6,7 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import exc, func, select
+import asyncpg
+from sqlalchemy import event, exc, func, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.port import StorageError, StorageUnavailableError
@@ -53,26 +55,36 @@ def plain_url(database_url: str) -> str:
 
 
 def open_engine(database_url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
-    """Make a bounded pool whose connections are tested before use; nothing connects yet."""
-    timeout_ms = STATEMENT_TIMEOUT_S * 1000
-    return create_async_engine(
+    """Make a bounded pool that hands out no connection it knows to be lost; nothing connects yet.
+
+    Asking the server before each use would cost three round trips. The driver hears of a server's
+    end by itself; what it has not heard yet is unavailable once, and then the pool is made anew.
+    """
+    engine = create_async_engine(
         async_url(database_url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
             "command_timeout": STATEMENT_TIMEOUT_S * 2,
-            "server_settings": {
-                "application_name": "whalecopy",
-                "statement_timeout": str(timeout_ms),
-                "idle_in_transaction_session_timeout": str(timeout_ms * 2),
-                "timezone": "UTC",
-            },
+            "server_settings": server_settings(),
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_lost)
+    return engine
+
+
+def server_settings() -> dict[str, str]:
+    """Return what every connection of ours asks of the server."""
+    timeout_ms = STATEMENT_TIMEOUT_S * 1000
+    return {
+        "application_name": "whalecopy",
+        "statement_timeout": str(timeout_ms),
+        "idle_in_transaction_session_timeout": str(timeout_ms * 2),
+        "timezone": "UTC",
+    }
 
 
 async def ring(connection: AsyncConnection, channel: str, key: str) -> None:
@@ -94,6 +106,10 @@ async def translated_errors() -> AsyncIterator[None]:
         if error.connection_invalidated or _is_passing(error.orig):
             raise StorageUnavailableError(_describe(error.orig)) from error
         raise StorageError(_describe(error.orig)) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if _is_passing(error) and not isinstance(error, ValueError):  # ValueError: our argument
+            raise StorageUnavailableError(_describe(error)) from error
+        raise StorageError(_describe(error)) from error
     except (exc.TimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailableError(_describe(error)) from error
 
@@ -102,6 +118,13 @@ def storable(words: str, length_max: int = WORDS_MAX) -> str:
     """Cut foreign text and spell what PostgreSQL cannot hold: NUL and half surrogate pairs."""
     kept = words[:length_max].replace("\x00", "\\0")
     return kept.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _refuse_lost(connection: DBAPIConnection, record: object, proxy: object) -> None:
+    """Have the pool connect anew instead of handing out a connection whose server is gone."""
+    del record, proxy
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError("the server has closed the connection")
 
 
 def _is_passing(error: BaseException | None) -> bool:

@@ -6,12 +6,20 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.database import Database, storable
+from storage.lane import QuickDatabase, Statement
 from storage.port import WhaleRecord
 from storage.rows import read_market, read_whale
 from storage.tables import leases, markets, tokens, whales
 from trading.types import Market, TokenId, Wallet
 
 LEASE = timedelta(seconds=10)
+_MARKET = Statement(
+    """
+    SELECT m.* FROM markets AS m JOIN tokens AS t ON t.condition_id = m.condition_id
+    WHERE t.token_id = :token_id
+    """
+)
+_WHALE = Statement("SELECT * FROM whales WHERE address = :wallet")
 
 
 async def save_market(db: Database, market: Market, now: datetime) -> None:
@@ -48,15 +56,9 @@ async def save_market(db: Database, market: Market, now: datetime) -> None:
             await connection.execute(token.on_conflict_do_nothing())
 
 
-async def load_market(db: Database, token_id: TokenId) -> Market | None:
+async def load_market(db: QuickDatabase, token_id: TokenId) -> Market | None:
     """Return the market of a token."""
-    statement = (
-        select(markets)
-        .join(tokens, tokens.c.condition_id == markets.c.condition_id)
-        .where(tokens.c.token_id == token_id)
-    )
-    async with db.transaction() as connection:
-        row = (await connection.execute(statement)).mappings().one_or_none()
+    row = await db.lane.row(_MARKET, token_id=token_id)
     return read_market(row) if row is not None else None
 
 
@@ -85,11 +87,9 @@ async def save_whale(db: Database, whale: WhaleRecord, now: datetime) -> None:
         await connection.execute(saved)
 
 
-async def load_whale(db: Database, wallet: Wallet) -> WhaleRecord | None:
+async def load_whale(db: QuickDatabase, wallet: Wallet) -> WhaleRecord | None:
     """Return a whale."""
-    statement = select(whales).where(whales.c.address == wallet)
-    async with db.transaction() as connection:
-        row = (await connection.execute(statement)).mappings().one_or_none()
+    row = await db.lane.row(_WHALE, wallet=wallet)
     return read_whale(row) if row is not None else None
 
 

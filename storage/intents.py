@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import intents, orders
 from storage.database import Database, ring
+from storage.lane import QuickDatabase, Statement
 from storage.port import StorageError
 from storage.rows import read_intent
 from trading.orders import Intent
@@ -25,6 +26,9 @@ from trading.types import (
 
 RETRY_FOR = OrderRules().retry_until
 """How long after the commit the same bytes may be sent again."""
+
+_ONE = Statement("SELECT * FROM intents WHERE intent_id = :intent_id")
+_OF_ORDER = Statement("SELECT * FROM intents WHERE order_hash = :order_hash")
 
 
 async def find_intent(connection: AsyncConnection, where: ColumnElement[bool]) -> Intent | None:
@@ -75,16 +79,16 @@ async def insert_intent(
     await ring(connection, "orders", order.order_hash)
 
 
-async def load_intent(db: Database, order_hash: OrderHash) -> Intent | None:
+async def load_intent(db: QuickDatabase, order_hash: OrderHash) -> Intent | None:
     """Return the intent of an order."""
-    async with db.transaction() as connection:
-        return await find_intent(connection, intents.c.order_hash == order_hash)
+    row = await db.lane.row(_OF_ORDER, order_hash=order_hash)
+    return read_intent(row) if row is not None else None
 
 
-async def load_attempt(db: Database, intent_id: IntentId) -> Intent | None:
+async def load_attempt(db: QuickDatabase, intent_id: IntentId) -> Intent | None:
     """Return an intent by its id."""
-    async with db.transaction() as connection:
-        return await find_intent(connection, intents.c.intent_id == intent_id)
+    row = await db.lane.row(_ONE, intent_id=intent_id)
+    return read_intent(row) if row is not None else None
 
 
 async def need_intent(connection: AsyncConnection, order_hash: OrderHash) -> Intent:

@@ -14,6 +14,7 @@ from storage.book_tables import UNRESOLVED, fills, intents, order_evidence, orde
 from storage.breakers import find_halt
 from storage.database import Database, ring, storable
 from storage.events import insert_event
+from storage.lane import QuickDatabase, Statement
 from storage.port import Event, FencedError, StorageError
 from storage.rows import read_progress, read_trade
 from storage.tables import leases, signals
@@ -40,6 +41,8 @@ from trading.types import (
 CHANNEL = "orders"
 _MAY_BE_SENT = (OrderState.PREPARED, OrderState.UNKNOWN)
 _TAKES_ENTRIES = (PositionState.OPENING, PositionState.OPEN)
+_ONE = Statement("SELECT * FROM orders WHERE order_id = :order_hash")
+_FILLS = Statement("SELECT * FROM fills WHERE order_id = :order_hash ORDER BY matched_at, trade_id")
 
 
 async def begin_sending(db: Database, order_hash: OrderHash, epoch: int, now: datetime) -> bool:
@@ -89,12 +92,13 @@ async def fold_evidence(
     return progress
 
 
-async def load_progress(db: Database, order_hash: OrderHash) -> OrderProgress | None:
+async def load_progress(db: QuickDatabase, order_hash: OrderHash) -> OrderProgress | None:
     """Return what is known of an order."""
-    async with db.transaction() as connection:
-        statement = select(orders).where(orders.c.order_id == order_hash)
-        order = (await connection.execute(statement)).mappings().one_or_none()
-        return await load_trades(connection, order) if order is not None else None
+    order = await db.lane.row(_ONE, order_hash=order_hash)
+    if order is None:
+        return None
+    trades = await db.lane.rows(_FILLS, order_hash=order_hash)
+    return read_progress(order, [read_trade(row) for row in trades])
 
 
 async def list_unresolved(db: Database, limit: int) -> Sequence[OrderHash]:

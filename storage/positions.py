@@ -7,15 +7,32 @@ from sqlalchemy import RowMapping, Text, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import OVER, positions
+from storage.book_tables import positions
 from storage.columns import MONEY, TIME
 from storage.database import Database, ring
+from storage.lane import QuickDatabase, Statement
 from storage.port import Levels, Mark, PositionRecord, StorageError
 from storage.rows import read_position
 from trading.types import PositionId, PositionState, TokenId, Wallet
 
 CHANNEL = "positions"
 
+_ONE = Statement("SELECT * FROM positions WHERE position_id = :position_id")
+_OPEN = Statement(
+    """
+    SELECT * FROM positions WHERE status NOT IN ('CLOSED', 'REDEEMED')
+    AND (CAST(:wallet AS text) IS NULL OR user_address = :wallet)
+    ORDER BY opened_at, position_id
+    """
+)
+_OPEN_OF_WHALE = Statement(
+    """
+    SELECT * FROM positions WHERE status NOT IN ('CLOSED', 'REDEEMED')
+    AND source_whale = :whale AND token_id = :token_id
+    AND (CAST(:wallet AS text) IS NULL OR user_address = :wallet)
+    LIMIT 1
+    """
+)
 _MARK = text(
     """
     UPDATE positions SET current_price = news.price, last_pnl_update = news.at
@@ -38,35 +55,21 @@ _MARK = text(
 )
 
 
-async def load_position(db: Database, position_id: PositionId) -> PositionRecord | None:
+async def load_position(db: QuickDatabase, position_id: PositionId) -> PositionRecord | None:
     """Return a position."""
-    statement = select(positions).where(positions.c.position_id == position_id)
-    async with db.transaction() as connection:
-        row = (await connection.execute(statement)).mappings().one_or_none()
+    row = await db.lane.row(_ONE, position_id=position_id)
     return read_position(row) if row is not None else None
 
 
-async def find_open(db: Database, whale: Wallet, token_id: TokenId) -> PositionRecord | None:
+async def find_open(db: QuickDatabase, whale: Wallet, token_id: TokenId) -> PositionRecord | None:
     """Return our open position of a token that came from a whale."""
-    statement = select(positions).where(
-        positions.c.source_whale == whale, positions.c.token_id == token_id, OVER
-    )
-    if db.wallet is not None:
-        statement = statement.where(positions.c.user_address == db.wallet)
-    async with db.transaction() as connection:
-        row = (await connection.execute(statement)).mappings().first()
+    row = await db.lane.row(_OPEN_OF_WHALE, whale=whale, token_id=token_id, wallet=db.wallet)
     return read_position(row) if row is not None else None
 
 
-async def list_open(db: Database) -> Sequence[PositionRecord]:
+async def list_open(db: QuickDatabase) -> Sequence[PositionRecord]:
     """Return all positions that are not over, oldest first."""
-    statement = select(positions).where(OVER)
-    if db.wallet is not None:
-        statement = statement.where(positions.c.user_address == db.wallet)
-    statement = statement.order_by(positions.c.opened_at, positions.c.position_id)
-    async with db.transaction() as connection:
-        rows = (await connection.execute(statement)).mappings().all()
-    return [read_position(row) for row in rows]
+    return [read_position(row) for row in await db.lane.rows(_OPEN, wallet=db.wallet)]
 
 
 async def list_dust(db: Database) -> Sequence[PositionRecord]:

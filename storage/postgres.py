@@ -24,6 +24,7 @@ from storage import (
     whale_fills,
 )
 from storage.database import POOL_SIZE, open_engine, translated_errors
+from storage.lane import Lane
 from trading.rules import RiskRules
 from trading.types import Wallet
 
@@ -37,6 +38,7 @@ class PostgresStore:
     Attributes:
         rules: what the breakers obey.
         wallet: whose portfolio and positions are asked for; None lists those of all wallets.
+        lane: the short way for statements that stand alone.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class PostgresStore:
     ) -> None:
         self.rules = rules
         self.wallet = wallet
+        self.lane = Lane(database_url)
         self._engine = open_engine(database_url, pool_size)
 
     @asynccontextmanager
@@ -62,7 +65,8 @@ class PostgresStore:
             yield connection
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close all connections."""
+        await self.lane.close()
         await self._engine.dispose()
 
     record_fill = whale_fills.record_fill

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, func, or_, select, text, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import intents, orders
 from storage.database import Database, ring
+from storage.lane import QuickDatabase, Statement
 from storage.port import StorageError, StoredSignal
 from storage.reviews import Review, ReviewKind, open_review
 from storage.rows import read_signal
-from storage.tables import decisions, signals, whales
+from storage.tables import signals, whales
 from storage.whale_fills import mark_signalled
 from trading.types import (
     Refusal,
@@ -24,6 +25,34 @@ from trading.types import (
 
 CLAIM = timedelta(seconds=5)
 CHANNEL = "signals"
+
+_CLAIM = Statement(
+    """
+    UPDATE signals SET claimed_by = :claimant, claimed_until = :claimed_until
+    WHERE signal_id IN (
+        SELECT signal_id FROM signals
+        WHERE state = 'WAITING' AND (claimed_until IS NULL OR claimed_until <= :now)
+        ORDER BY committed_at, signal_id
+        LIMIT :limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING *
+    """
+)
+_RELEASE = Statement(
+    """
+    UPDATE signals SET state = 'RUNNING', claimed_by = :claimant, claimed_until = NULL
+    WHERE signal_id = :signal_id AND state = 'WAITING'
+    """
+)
+_ONE = Statement("SELECT * FROM signals WHERE signal_id = :signal_id")
+_DECIDE = Statement(
+    """
+    INSERT INTO decisions (signal_id, step, verdict, decided_at)
+    VALUES (:signal_id, :step, :verdict, :now) ON CONFLICT DO NOTHING
+    """
+)
+_DECIDED = Statement("SELECT verdict FROM decisions WHERE signal_id = :signal_id AND step = :step")
 
 
 async def record_signal(
@@ -74,66 +103,42 @@ async def insert_signal(
 
 
 async def claim_signals(
-    db: Database, claimant: str, limit: int, now: datetime
+    db: QuickDatabase, claimant: str, limit: int, now: datetime
 ) -> Sequence[StoredSignal]:
     """Claim waiting signals (or expired claims) for 5 s, oldest first, skipping locked rows."""
-    free = or_(signals.c.claimed_until.is_(None), signals.c.claimed_until <= now)
-    waiting = signals.c.state == text(f"'{SignalState.WAITING}'")
-    oldest = (
-        select(signals.c.signal_id)
-        .where(waiting, free)
-        .order_by(signals.c.committed_at, signals.c.signal_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
+    rows = await db.lane.rows(
+        _CLAIM, claimant=claimant, limit=limit, now=now, claimed_until=now + CLAIM
     )
-    claimed = (
-        update(signals)
-        .where(signals.c.signal_id.in_(oldest))
-        .values(claimed_by=claimant, claimed_until=now + CLAIM)
-        .returning(signals)
-    )
-    async with db.transaction() as connection:
-        rows = (await connection.execute(claimed)).mappings().all()
     found = [read_signal(row) for row in rows]
     return sorted(found, key=lambda stored: (stored.committed_at, stored.signal.signal_id))
 
 
-async def release_claim(db: Database, signal_id: SignalId, claimant: str) -> None:
+async def release_claim(db: QuickDatabase, signal_id: SignalId, claimant: str) -> None:
     """Mark a claimed signal RUNNING for good: its workflow exists, whoever holds the claim now."""
-    statement = (
-        update(signals)
-        .where(signals.c.signal_id == signal_id, signals.c.state == SignalState.WAITING)
-        .values(state=SignalState.RUNNING, claimed_by=claimant, claimed_until=None)
-    )
-    async with db.transaction() as connection:
-        await connection.execute(statement)
+    await db.lane.rows(_RELEASE, signal_id=signal_id, claimant=claimant)
 
 
-async def load_signal(db: Database, signal_id: SignalId) -> StoredSignal | None:
+async def load_signal(db: QuickDatabase, signal_id: SignalId) -> StoredSignal | None:
     """Return a signal."""
-    async with db.transaction() as connection:
-        row = await _find(connection, signal_id)
+    row = await db.lane.row(_ONE, signal_id=signal_id)
     return read_signal(row) if row is not None else None
 
 
 async def save_decision(
-    db: Database, signal_id: SignalId, step: str, verdict: Mapping[str, str], now: datetime
+    db: QuickDatabase, signal_id: SignalId, step: str, verdict: Mapping[str, str], now: datetime
 ) -> None:
     """Store what a step decided, with its numbers; the first verdict of a step stands."""
-    statement = insert(decisions).values(
-        signal_id=signal_id, step=step, verdict=dict(verdict), decided_at=now
-    )
-    async with db.transaction() as connection:
-        await connection.execute(statement.on_conflict_do_nothing())
+    await db.lane.rows(_DECIDE, signal_id=signal_id, step=step, verdict=dict(verdict), now=now)
 
 
-async def load_decision(db: Database, signal_id: SignalId, step: str) -> Mapping[str, str] | None:
+async def load_decision(
+    db: QuickDatabase, signal_id: SignalId, step: str
+) -> Mapping[str, str] | None:
     """Return a step's stored verdict, its figures in the order they were computed."""
-    statement = select(decisions.c.verdict).where(
-        decisions.c.signal_id == signal_id, decisions.c.step == step
-    )
-    async with db.transaction() as connection:
-        verdict: dict[str, str] | None = (await connection.execute(statement)).scalar_one_or_none()
+    row = await db.lane.row(_DECIDED, signal_id=signal_id, step=step)
+    if row is None:
+        return None
+    verdict: dict[str, str] = row["verdict"]
     return verdict
 
 

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from sqlalchemy import ColumnElement, and_, select, text, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.lane import QuickDatabase, Statement
 from storage.port import KeptFill
 from storage.rows import read_whale_fill
 from storage.tables import tokens, trades
 from trading.types import MICRO, Reason, Shares, TokenId, Wallet, WhaleFill, WhaleSignal
 
-_HOLDING = text(
+_HOLDING = Statement(
     """
-    SELECT coalesce(sum(CASE side WHEN 'BUY' THEN size ELSE -size END), 0)
+    SELECT coalesce(sum(CASE side WHEN 'BUY' THEN size ELSE -size END), 0) AS held
     FROM (
         SELECT side, max(size) AS size
         FROM (
@@ -110,16 +111,17 @@ async def mark_signalled(
     await connection.execute(statement.values(signal_id=signal.signal_id))
 
 
-async def whale_holding(db: Database, whale: Wallet, token_id: TokenId, before: datetime) -> Shares:
+async def whale_holding(
+    db: QuickDatabase, whale: Wallet, token_id: TokenId, before: datetime
+) -> Shares:
     """Return what a whale held of a token before a time, as far as its fills were seen.
 
     Per transaction and side the largest total that any one source reports counts, never their
     sum. A transaction counts once every source that saw it dates it before the time.
     """
-    question = {"whale": whale, "token_id": token_id, "before": before}
-    async with db.transaction() as connection:
-        held: Decimal = (await connection.execute(_HOLDING, question)).scalar_one()
-    return Shares(max(held, Decimal(0)))
+    row = await db.lane.row(_HOLDING, whale=whale, token_id=token_id, before=before)
+    assert row is not None, "a sum is always one row"
+    return Shares(max(row["held"], Decimal(0)))
 
 
 async def _turn(connection: AsyncConnection, fill: WhaleFill, ordinal: int) -> bool:

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from storage.database import async_url, plain_url, storable
 from storage.port import StorageError, StorageUnavailableError
 from storage.postgres import PostgresStore
+from tests.storage.test_lane import kill_all
 from trading.rules import RiskRules
 
 
@@ -88,6 +89,14 @@ async def test_a_connection_that_was_killed_is_replaced(
             await connection.execute(text("SELECT 1"))
     assert await store.list_followed() == frozenset()
     await other.close()
+
+
+async def test_a_connection_that_was_lost_while_idle_is_not_noticed(
+    store: PostgresStore, database_url: str
+) -> None:
+    assert await store.list_followed() == frozenset()
+    await kill_all(database_url)
+    assert await store.list_followed() == frozenset()
 
 
 async def test_a_pool_is_bounded_and_a_burst_waits(database_url: str) -> None:
