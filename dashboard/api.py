@@ -45,6 +45,7 @@ class Api:
         app.router.add_get("/api/orders", self._orders)
         app.router.add_get("/api/risk", self._risk)
         app.router.add_get("/api/feeds", self._feeds)
+        app.router.add_get("/api/reviews", self._reviews)
         app.router.add_get("/api/equity", self._equity)
         app.router.add_get("/api/events", self._events)
         app.router.add_get("/events", self._stream, allow_head=False)
@@ -94,6 +95,10 @@ class Api:
     async def _feeds(self, request: web.Request) -> web.Response:
         question(request)
         return self._answer({"feeds": await self._board.feeds()})
+
+    async def _reviews(self, request: web.Request) -> web.Response:
+        question(request)
+        return self._answer({"reviews": await self._board.reviews()})
 
     async def _equity(self, request: web.Request) -> web.Response:
         question(request)

@@ -11,6 +11,7 @@ from dashboard.play import Play, PlaySource
 from dashboard.queries import Records
 from dashboard.risk import RiskInputs, view_risk
 from dashboard.views import view_detail, view_order, view_position, view_trade
+from storage.reviews import StoredReview
 from storage.views import FeedRow, Overview, TradeFilter
 from trading.rules import RiskRules
 from trading.types import SignalId
@@ -32,6 +33,7 @@ class Section(StrEnum):
     ORDERS = "orders"
     RISK = "risk"
     FEEDS = "feeds"
+    REVIEWS = "reviews"
     EQUITY = "equity"
     EVENTS = "events"
 
@@ -74,6 +76,7 @@ class Board:
             Section.ORDERS: self.orders,
             Section.RISK: self.risk,
             Section.FEEDS: self.feeds,
+            Section.REVIEWS: self.reviews,
             Section.EQUITY: self.equity,
             Section.EVENTS: lambda: self.events(ROWS),
         }
@@ -102,6 +105,7 @@ class Board:
             "money": _money(overview),
             "positions_open": overview.positions_open,
             "orders_in_flight": overview.orders_in_flight,
+            "reviews_open": overview.reviews_open,
             "tally": to_json(overview.tally),
             "whales": to_json(overview.whales[:WHALES_MAX]),
         }
@@ -144,6 +148,11 @@ class Board:
         rows = await self._records.list_feeds(now)
         return [_feed(row, now) for row in rows]
 
+    async def reviews(self) -> Json:
+        """Return what waits for a person, newest first; the evidence is the command's to show."""
+        found = await self._records.list_reviews(open_only=True, limit=ROWS)
+        return [_review(stored) for stored in found]
+
     async def equity(self) -> Json:
         """Return the equity curve, oldest first; `pnl` is equity less deposits."""
         points = await self._records.list_equity(POINTS_MAX)
@@ -181,6 +190,18 @@ def _money(overview: Overview) -> Json:
         "equity": to_json(money.equity),
         "pnl": to_json(money.equity - money.deposits),
         **figures,
+    }
+
+
+def _review(stored: StoredReview) -> Json:
+    review = stored.review
+    about = to_json(review)
+    assert isinstance(about, dict), "a record is written as an object"
+    return {
+        **about,
+        "review_id": stored.review_id,
+        "severity": review.kind.severity,
+        "token": to_json(stored.token),
     }
 
 

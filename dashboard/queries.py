@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from storage.reviews import StoredReview
 from storage.views import (
     EquityPoint,
     EventRow,
@@ -48,6 +49,9 @@ class Records(Protocol):
 
     async def list_equity(self, limit: int) -> Sequence[EquityPoint]:
         """Return at most `limit` points over the whole history, oldest first."""
+
+    async def list_reviews(self, *, open_only: bool, limit: int) -> Sequence[StoredReview]:
+        """Return what a person must look at, newest first."""
 
     async def list_events(self, limit: int) -> Sequence[EventRow]:
         """Return events, newest first."""

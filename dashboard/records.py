@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import view_feeds, view_money, view_trades
+from storage import reviews, view_feeds, view_money, view_trades
 from storage.database import Database
 from trading.rules import RiskRules
 from trading.types import Wallet
@@ -51,4 +51,5 @@ class PostgresRecords:
     load_trade = view_trades.load_trade_detail
     list_orders_in_flight = view_trades.list_open_orders
     list_feeds = view_feeds.list_feeds
+    list_reviews = reviews.list_reviews
     list_events = view_feeds.list_event_rows

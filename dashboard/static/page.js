@@ -12,6 +12,7 @@ import {
   showOrders,
   showPositions,
   showRefusals,
+  showReviews,
   showTrades,
 } from "/static/tables.js";
 import { clock, gain, percent, signedUsd, usd } from "/static/words.js";
@@ -32,6 +33,7 @@ const SECTIONS = {
   orders: showOrders,
   risk: showRisk,
   feeds: showFeeds,
+  reviews: showReviews,
   events: showEvents,
   equity: (points) => {
     curve = points;

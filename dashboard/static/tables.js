@@ -1,4 +1,4 @@
-// Shows positions, trades, orders, feeds and events as rows.
+// Shows positions, trades, orders, feeds, reviews and events as rows.
 
 import { age, bar, cell, el, keep, link, show, tableRow, write } from "/static/rows.js";
 import {
@@ -104,6 +104,12 @@ export function showOrders(orders) {
 export function showFeeds(feeds) {
   keep(document.getElementById("feeds"), feeds, (f) => f.feed, feedLine);
   show("feeds-empty", feeds.length === 0);
+}
+
+export function showReviews(reviews) {
+  keep(document.getElementById("reviews"), reviews, (r) => r.review_id, reviewLine);
+  show("reviews-card", reviews.length > 0);
+  write("reviews-count", reviews.length ? String(reviews.length) : "");
 }
 
 export function showEvents(events) {
@@ -271,12 +277,26 @@ function feedLine(f) {
   return line;
 }
 
-function eventLine(e) {
-  const kind = { PAGE: "bad", ERROR: "bad", WARNING: "warn" }[e.severity] || "no";
+function reviewLine(r) {
   return el(
     "li",
     "",
-    row(el("span", "", e.title), el("span", `tag ${kind}`, words(e.severity))),
+    row(el("span", "", r.reason), severityTag(r.severity)),
+    sub(`${r.review_id}: ${words(r.kind)}`, ", ", age(r.opened_at, "", " ago")),
+    r.token ? sub(outcome(r.token), ", ", marketName(r.token)) : null,
+  );
+}
+
+function severityTag(severity) {
+  const kind = { PAGE: "bad", ERROR: "bad", WARNING: "warn" }[severity] || "no";
+  return el("span", `tag ${kind}`, words(severity));
+}
+
+function eventLine(e) {
+  return el(
+    "li",
+    "",
+    row(el("span", "", e.title), severityTag(e.severity)),
     sub(words(e.type), ", ", age(e.at, "", " ago")),
   );
 }

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from dashboard.play import Play
 from storage.port import Event, PositionRecord, StorageError, StorageUnavailableError, StoredSignal
+from storage.reviews import Review, ReviewKind, StoredReview
 from storage.views import (
     DecisionStep,
     EquityPoint,
@@ -205,6 +206,17 @@ def a_risk() -> RiskFigures:
     )
 
 
+def a_review() -> StoredReview:
+    review = Review(
+        ReviewKind.ORDER_FAULT,
+        f"wrong id {HOSTILE}",
+        NOW,
+        OrderHash("0x" + "0d" * 32),
+        token_id=TOKEN.token_id,
+    )
+    return StoredReview(7, review, TOKEN, {"orders": []})
+
+
 @dataclass
 class FakeRecords:
     """Answers from what it was given; `is_down` makes the database stay silent."""
@@ -217,6 +229,7 @@ class FakeRecords:
     risk: RiskFigures = field(default_factory=a_risk)
     orders: list[OrderRow] = field(default_factory=lambda: [an_order()])
     events: list[EventRow] = field(default_factory=lambda: [an_event()])
+    reviews: list[StoredReview] = field(default_factory=lambda: [a_review()])
     is_down: bool = False
     is_broken: bool = False
     is_refused: bool = False
@@ -282,6 +295,10 @@ class FakeRecords:
     async def list_equity(self, limit: int) -> Sequence[EquityPoint]:
         self._answer()
         return [EquityPoint(NOW, usd("9800.5"), usd("230.25"), usd("10000"))]
+
+    async def list_reviews(self, *, open_only: bool, limit: int) -> Sequence[StoredReview]:
+        self._answer()
+        return self.reviews[:limit]
 
     async def list_events(self, limit: int) -> Sequence[EventRow]:
         self._answer()

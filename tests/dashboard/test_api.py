@@ -16,6 +16,7 @@ from trading.types import SignalState
         ("/api/orders", "orders"),
         ("/api/risk", "limits"),
         ("/api/feeds", "feeds"),
+        ("/api/reviews", "reviews"),
         ("/api/equity", "equity"),
         ("/api/events", "events"),
     ],

@@ -30,6 +30,16 @@ async def test_the_status_says_mode_money_and_counts() -> None:
     assert tally["refusals"] == {"SPREAD_TOO_WIDE": 2}
 
 
+async def test_what_waits_for_a_person_is_listed_without_its_evidence() -> None:
+    reviews = await a_board(FakeRecords()).reviews()
+    assert isinstance(reviews, list)
+    review = fields(reviews[0])
+    assert (review["review_id"], review["kind"]) == (7, "ORDER_FAULT")
+    assert (review["severity"], review["reason"]) == ("PAGE", f"wrong id {HOSTILE}")
+    assert fields(review["token"])["question"] == HOSTILE
+    assert "evidence" not in review
+
+
 async def test_a_tape_is_said_to_be_one() -> None:
     play = fields(await a_board(FakeRecords(), TAPE).play())
     assert play["tape"] == "btc-15m"

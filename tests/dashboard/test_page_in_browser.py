@@ -21,8 +21,12 @@ async def test_the_page_shows_what_the_records_say_and_follows_them() -> None:
         tape = await tab.evaluate("document.getElementById('play').innerText")
         assert "Recorded books, invented whales." in str(tape)
         assert HOSTILE in str(await tab.evaluate("document.querySelector('td.market').innerText"))
+        reviews = str(await tab.evaluate("document.getElementById('reviews-card').innerText"))
+        assert "wrong id" in reviews
         assert await tab.evaluate(IMAGES) == 1, "only our own icon is an image"
         records.positions = []
+        records.reviews = []
+        await tab.until("document.getElementById('reviews-card').hidden", True)
         await tab.until(POSITIONS, 0)
         records.is_down = True
         await tab.until("document.getElementById('stale').hidden", False)

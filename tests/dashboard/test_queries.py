@@ -27,6 +27,7 @@ async def test_no_list_is_longer_than_asked_for(records: Records) -> None:
     assert list(await records.list_trades(TradeFilter(0))) == []
     assert list(await records.list_orders_in_flight(0)) == []
     assert list(await records.list_events(0)) == []
+    assert list(await records.list_reviews(open_only=True, limit=0)) == []
 
 
 async def test_an_unknown_signal_is_none(records: Records) -> None:
