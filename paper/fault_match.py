@@ -43,15 +43,15 @@ def facts_of(record: OrderRecord) -> dict[str, str]:
 def _cut(listing: Listing, record: OrderRecord, offered: list[Offer], most: int) -> list[Offer]:
     kept = match(offered, most - most % LOT)
     if not is_immediate(record.order_type):
-        # What it has missed leaves the book, so that the order does not rest across it.
-        _withdraw(listing, record, offered, total_size(kept))
+        _withdraw(listing, record, total_size(kept))
     return kept
 
 
-def _withdraw(listing: Listing, record: OrderRecord, offered: list[Offer], kept: int) -> None:
+def _withdraw(listing: Listing, record: OrderRecord, kept: int) -> None:
+    """Let all that the order has missed leave the book, so that it does not rest across it."""
     outcome = listing.outcome_of(record.order.token_id)
-    side, _ = listing.in_book_terms(outcome, record.order.side, record.price)
-    for offer in offered:
+    side, limit = listing.in_book_terms(outcome, record.order.side, record.price)
+    for offer in tuple(listing.book.offers(side, limit)):
         missing = max(0, offer.size - kept)
         kept = max(0, kept - offer.size)
         if missing and not offer.order_id:
