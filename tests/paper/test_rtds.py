@@ -1,3 +1,9 @@
+from dataclasses import replace
+
+import pytest
+from aiohttp import WSMsgType
+
+from paper.faults import Fault, FaultPlan, Point
 from paper.model import Traded, TradeStatus, TradeUpdated
 from tests.paper.feed_desk import closed, frames_until_pong, next_frame, open_feeds
 from tests.paper.told_venue import CONDITION, CROWD, HASH, KEY, NO, NOW, WHALE, YES, a_trade
@@ -153,3 +159,42 @@ async def test_a_feed_that_fell_behind_closes_its_sockets() -> None:
         for _ in range(10_001):
             desk.venue.tell(TradeUpdated(a_trade()))
         assert "lost" in await closed(socket)
+
+
+async def test_a_transaction_that_is_retried_is_not_told() -> None:
+    async with open_feeds() as desk:
+        socket = await desk.socket("/rtds", subscribe("orders_matched"))
+        await desk.settled(socket)
+        trade = a_trade(owner=KEY[1], transaction_hash="")
+        desk.venue.tell(Traded(replace(trade)))
+        first = replace(trade, status=TradeStatus.RETRYING, transaction_hash="0x01")
+        desk.venue.tell(TradeUpdated(first))
+        assert await frames_until_pong(socket) == []
+        desk.venue.tell(
+            TradeUpdated(replace(trade, status=TradeStatus.MINED, transaction_hash=HASH))
+        )
+        assert (await next_frame(socket))["payload"]["transactionHash"] == HASH
+
+
+@pytest.mark.parametrize(
+    ("fault", "sizes"),
+    [("drop", [20]), ("duplicate", [10, 10, 20]), ("freeze", [])],
+)
+async def test_messages_are_lost_and_doubled_by_plan(fault: str, sizes: list[int]) -> None:
+    async with open_feeds() as desk:
+        socket = await desk.socket("/rtds", subscribe("orders_matched"))
+        await desk.settled(socket)
+        rule = Fault(Point.RTDS, fault, count=1, match={"proxyWallet": WHALE, "token_id": YES})
+        desk.venue.faults.replace(FaultPlan((rule,)))
+        desk.venue.tell(Traded(a_trade()))
+        told = [frame["payload"]["size"] for frame in await frames_until_pong(socket)]
+        assert told == sizes
+
+
+async def test_the_line_is_cut_by_plan() -> None:
+    async with open_feeds() as desk:
+        socket = await desk.socket("/rtds", subscribe("orders_matched"))
+        await desk.settled(socket)
+        desk.venue.faults.replace(FaultPlan((Fault(Point.RTDS, "cut"),)))
+        desk.venue.tell(Traded(a_trade()))
+        assert (await socket.receive(timeout=5)).type in {WSMsgType.CLOSED, WSMsgType.ERROR}

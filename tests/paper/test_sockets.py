@@ -79,6 +79,19 @@ async def test_the_server_can_end_a_socket() -> None:
         assert (message.data, message.extra) == (1008, "enough")
 
 
+async def test_a_line_can_break_without_a_close_frame() -> None:
+    session = Echo(Outlet())
+    async with serve(session) as client:
+        socket = await client.ws_connect("/")
+        await socket.send_str("hello")
+        await socket.receive_str(timeout=5)
+        session.outlet.cut()
+        session.outlet.cut()
+        message = await socket.receive(timeout=5)
+        assert message.type in {WSMsgType.CLOSED, WSMsgType.ERROR}
+        assert session.outlet.reason == "cut"
+
+
 async def test_a_client_that_leaves_ends_its_session() -> None:
     session = Echo(Outlet())
     async with serve(session) as client:
