@@ -159,6 +159,7 @@ class Samples:
     count: int = 0
     peak: Mapping[str, Decimal] = field(default_factory=dict)  # by scope
     breaches: tuple[LimitBreach, ...] = ()
+    released_early: tuple[str, ...] = ()  # orders seen released while they were not done
 
 
 @dataclass(frozen=True, slots=True)

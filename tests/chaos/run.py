@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,6 +51,7 @@ async def run_chaos(options: ChaosOptions, say: Say) -> Verdict:
     async with open_scene(options, plan, home) as scene:
         verdict = await _run(options, scene, say, began_s)
     (home / "report.json").write_text(json.dumps(verdict.as_json(), indent=1) + "\n")
+    (home / "books.json").write_text(books_as_json(verdict.books) + "\n")
     if verdict.is_passed and options.home is None:
         for name in HEAVY:
             shutil.rmtree(home / name, ignore_errors=True)
@@ -167,6 +168,13 @@ async def _filled(books: Books, options: ChaosOptions, scene: Scene) -> Books:
     address = scene.addresses.temporal_address
     found |= await collect_workflows(address, NAMESPACE, options.seed)
     return replace(books, **found)  # type: ignore[arg-type]
+
+
+def books_as_json(books: Books) -> str:
+    """Write all rows of both sides, so that every id of a violation can be looked up."""
+    rows = asdict(books)
+    rows["planned"] = [[*key, number] for key, number in books.planned.items()]
+    return json.dumps(rows, default=str, indent=1)
 
 
 def _conduct(scene: Scene, weather: Weather, seconds: float) -> Conduct:

@@ -22,10 +22,15 @@ _SUMS = """
         UNION ALL SELECT user_address, exposure FROM positions WHERE exposure > 0
     ) AS stakes GROUP BY wallet
 """
+_EARLY = """
+    SELECT order_id FROM orders
+    WHERE (NOT is_done OR applied_version < version)
+    AND NOT is_done AND NOT adopted AND released_at IS NOT NULL
+"""
 
 
 class Sampler:
-    """Remembers the highest use by scope and every sample above a cap."""
+    """Remembers the highest use by scope, every sample above a cap, and what was let go early."""
 
     def __init__(self, database_url: str, caps: Mapping[str, Decimal]) -> None:
         self._url = plain_url(database_url)
@@ -33,11 +38,12 @@ class Sampler:
         self._count = 0
         self._peak: dict[str, Decimal] = {}
         self._breaches: list[LimitBreach] = []
+        self._early: dict[str, None] = {}
 
     @property
     def samples(self) -> Samples:
         """Return what was seen so far."""
-        return Samples(self._count, dict(self._peak), tuple(self._breaches))
+        return Samples(self._count, dict(self._peak), tuple(self._breaches), tuple(self._early))
 
     async def run(self) -> None:
         """Sample until cancelled; while the database is away, try again."""
@@ -57,6 +63,7 @@ class Sampler:
     async def _sample(self, connection: asyncpg.Connection) -> None:
         used = await connection.prepare(_USED)
         sums = await connection.prepare(_SUMS)
+        early = await connection.prepare(_EARLY)
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
@@ -65,6 +72,7 @@ class Sampler:
             if self._count % SUMS_EVERY == 0:
                 for row in await sums.fetch(timeout=2):
                     self._note(row)
+                self._early |= {row["order_id"]: None for row in await early.fetch(timeout=2)}
             self._count += 1
             due_s = max(due_s + EVERY_S, loop.time())
             await asyncio.sleep(due_s - loop.time())
