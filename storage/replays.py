@@ -152,7 +152,7 @@ async def _objection_to_replay(
 ) -> str | None:
     """Say why a replay could trade the same whale order twice."""
     if replayed is None or replayed.signal["side"] == Side.SELL:
-        return "only an entry is replayed: a sell never is"
+        return "only the entry of a signal on record is replayed: a sell never is"
     for member in replayed.family:
         if not SignalState(member["state"]).is_terminal:
             return f"signal {member['signal_id']} is {member['state']}: a replay could double it"
