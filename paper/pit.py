@@ -79,9 +79,9 @@ class Pit:
     ) -> list[Trade]:
         """Book a match of a taker with makers: one trade, or several where a fault splits it."""
         trade = self._trade(listing, taker, makers, now, bucket)
-        pieces = pieces_of(self._floor.faults, trade)
-        for number, piece in enumerate(pieces):
-            if number:
+        pieces = pieces_of(self._floor.faults, trade, self.next_number)
+        for place, piece in enumerate(pieces):
+            if place:
                 self._name(piece)
             self._settlement.book(piece)
         return pieces

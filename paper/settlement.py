@@ -158,8 +158,8 @@ class Settlement:
             self._floor.ledger.depart([leg])
         listing.add_trade(listing.outcome_of(trade.token_id), trade.price, trade.cost)
         self._floor.registry.touch(listing)
-        self._trades.append(trade)
         self._enter(trade, self._draw_course(trade))
+        self._trades.append(trade)
         self._floor.publish(Traded(replace(trade)))
         self._tell(trade)
 
@@ -209,8 +209,8 @@ class Settlement:
     def _draw_course(self, trade: Trade) -> tuple[Stage, ...]:
         if not is_of_client(trade):
             return course_of(trade, self._pace, None)
-        fault = draw_course(self._floor.faults, trade)
-        trade.is_prefixed = is_prefixed(self._floor.faults, trade)
+        fault = draw_course(self._floor.faults, trade, self.count)
+        trade.is_prefixed = is_prefixed(self._floor.faults, trade, self.count)
         course = course_of(trade, self._pace, fault)
         trade.is_broadcast = course[0].status is not TradeStatus.MATCHED
         return course

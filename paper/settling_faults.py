@@ -1,4 +1,8 @@
-"""What becomes of a client's trade between its match and the chain: pure decisions of the plan."""
+"""What becomes of a client's trade between its match and the chain: pure decisions of the plan.
+
+Dice are thrown by a trade's number, so that the same trades in the same order fare alike in every
+run.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,14 +72,14 @@ def course_after_restart(trade: Trade, pace: Pace) -> tuple[Stage, ...]:
     return plain[1:] if trade.status is TradeStatus.MINED else plain
 
 
-def draw_course(faults: Faults, trade: Trade) -> Fault | None:
-    """Draw what goes wrong on a trade's way to the chain."""
-    return faults.draw(Point.SETTLE, trade.trade_id, facts_of(trade), COURSES)
+def draw_course(faults: Faults, trade: Trade, number: int) -> Fault | None:
+    """Draw what goes wrong on the way to the chain of a trade, the `number`th that was booked."""
+    return faults.draw(Point.SETTLE, f"trade {number}", facts_of(trade), COURSES)
 
 
-def is_prefixed(faults: Faults, trade: Trade) -> bool:
+def is_prefixed(faults: Faults, trade: Trade, number: int) -> bool:
     """Draw whether REST writes a trade's status as `TRADE_STATUS_…`, as production may."""
-    key = f"{trade.trade_id}/{PREFIXED}"
+    key = f"trade {number}/{PREFIXED}"
     return faults.draw(Point.SETTLE, key, facts_of(trade), (PREFIXED,)) is not None
 
 
@@ -97,32 +101,32 @@ def facts_of(trade: Trade) -> dict[str, str]:
     }
 
 
-def pieces_of(faults: Faults, trade: Trade) -> list[Trade]:
+def pieces_of(faults: Faults, trade: Trade, number: int) -> list[Trade]:
     """Draw whether a match of one price is booked as several trades, and return them.
 
     Each has a part of every maker; the first is the largest and holds what cannot be cut into
     whole micros of pUSD. Together they cost what the one would; they bear its id until named.
     """
-    parts = _parts(faults, trade)
+    parts = _parts(faults, trade, number)
     if len(parts) < 2:
         return [trade]
-    pieces = [_piece(trade, part, number) for number, part in enumerate(parts)]
+    pieces = [_piece(trade, part, place) for place, part in enumerate(parts)]
     pieces[0].fee = trade.fee - sum(piece.fee for piece in pieces[1:])
     return pieces
 
 
-def _parts(faults: Faults, trade: Trade) -> list[list[MakerFill]]:
+def _parts(faults: Faults, trade: Trade, number: int) -> list[list[MakerFill]]:
     prices = {_takers_price(trade, maker) for maker in trade.makers}
     if prices != {trade.price} or not is_of_client(trade):
         return []
-    key = f"{trade.trade_id}/{SPLIT}"
+    key = f"trade {number}/{SPLIT}"
     if faults.draw(Point.SETTLE, key, facts_of(trade), (SPLIT,)) is None:
         return []
-    count = PARTS_MAX - draw(PARTS_MAX - 1, SPLIT, trade.trade_id)
+    count = PARTS_MAX - draw(PARTS_MAX - 1, faults.plan.seed, key)
     cuts = [(maker, _cut(maker, count)) for maker in trade.makers]
     parts = [
-        [replace(maker, size=sizes[number]) for maker, sizes in cuts if sizes[number]]
-        for number in range(count)
+        [replace(maker, size=sizes[place]) for maker, sizes in cuts if sizes[place]]
+        for place in range(count)
     ]
     return [part for part in parts if part]
 
@@ -139,7 +143,7 @@ def _cut(maker: MakerFill, count: int) -> list[int]:
     return [maker.size - sum(sizes[1:]), *sizes[1:]]
 
 
-def _piece(trade: Trade, makers: Sequence[MakerFill], number: int) -> Trade:
+def _piece(trade: Trade, makers: Sequence[MakerFill], place: int) -> Trade:
     size = sum(maker.size for maker in makers)
     fee = trade.fee * size // trade.size
     return replace(
@@ -148,5 +152,5 @@ def _piece(trade: Trade, makers: Sequence[MakerFill], number: int) -> Trade:
         cost=notional(size, trade.price),
         fee=fee - fee % FEE_STEP,
         makers=tuple(makers),
-        bucket_index=trade.bucket_index + number,
+        bucket_index=trade.bucket_index + place,
     )

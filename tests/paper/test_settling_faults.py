@@ -79,8 +79,8 @@ def test_no_fault_outlives_the_process(status: TradeStatus, left: list[str]) -> 
 
 def test_dice_of_course_wording_and_split_are_thrown_apart() -> None:
     faults = faulty("prefixed")
-    assert is_prefixed(faults, a_trade())
-    assert draw_course(faults, a_trade()) is None
+    assert is_prefixed(faults, a_trade(), 0)
+    assert draw_course(faults, a_trade(), 0) is None
     assert faults.struck == (1,)
 
 
@@ -118,7 +118,7 @@ def matched(
 
 def test_a_split_match_costs_and_moves_what_the_whole_would() -> None:
     whole = matched((20 * MICROS, 10 * MICROS))
-    pieces = pieces_of(Faults(SPLITTING), whole)
+    pieces = pieces_of(Faults(SPLITTING), whole, 0)
     assert len(pieces) in {2, 3}
     assert [piece.bucket_index for piece in pieces] == list(range(len(pieces)))
     assert sum(piece.size for piece in pieces) == whole.size
@@ -134,7 +134,7 @@ def test_a_split_match_costs_and_moves_what_the_whole_would() -> None:
 def test_pieces_add_up_for_any_match(sizes: list[int], price: int, fee: int) -> None:
     step = size_step(price)
     whole = matched(tuple(size * step for size in sizes), price, fee)
-    pieces = pieces_of(Faults(SPLITTING), whole)
+    pieces = pieces_of(Faults(SPLITTING), whole, 0)
     assert sum(piece.size for piece in pieces) == whole.size
     assert sum(piece.cost for piece in pieces) == whole.cost
     assert sum(piece.fee for piece in pieces) == whole.fee
@@ -147,22 +147,29 @@ def test_pieces_add_up_for_any_match(sizes: list[int], price: int, fee: int) -> 
 
 def test_a_match_of_several_prices_or_of_made_up_wallets_is_never_split() -> None:
     faults = Faults(SPLITTING)
-    assert len(pieces_of(faults, matched(owner=""))) == 1
+    assert len(pieces_of(faults, matched(owner=""), 0)) == 1
     dear = replace(matched((20 * MICROS,)).makers[0], price=shares("0.45"))
     mixed = replace(matched(), makers=(*matched().makers, dear))
-    assert len(pieces_of(faults, mixed)) == 1
+    assert len(pieces_of(faults, mixed, 0)) == 1
     assert faults.struck == (0,)
 
 
 def test_what_cannot_be_cut_stays_whole() -> None:
-    assert len(pieces_of(Faults(SPLITTING), matched((size_step(440_000),)))) == 1
+    assert len(pieces_of(Faults(SPLITTING), matched((size_step(440_000),)), 0)) == 1
 
 
 def test_a_rule_of_a_share_splits_so_many() -> None:
     rule = Fault(Point.SETTLE, "split", share=Decimal("0.3"))
     faults = Faults(FaultPlan((rule,)))
-    cut = [
-        len(pieces_of(faults, replace(matched(), trade_id=f"trade {number}"))) > 1
-        for number in range(500)
-    ]
+    cut = [len(pieces_of(faults, matched(), number)) > 1 for number in range(500)]
     assert 100 < sum(cut) < 200
+
+
+def test_the_same_trade_of_the_same_plan_fares_alike_in_every_run() -> None:
+    plan = FaultPlan((Fault(Point.SETTLE, "failed", share=Decimal("0.5")),), seed=9)
+    runs = [
+        [draw_course(Faults(plan), a_trade(trade_id=name), number) for number in range(50)]
+        for name in ("one play", "another")
+    ]
+    assert runs[0] == runs[1]
+    assert len(set(map(bool, runs[0]))) == 2
