@@ -67,6 +67,7 @@ DELAYS_MS: Mapping[str, int] = {
     **dict.fromkeys(("hang", "hang_before", "hang_after", *MODES), 10_000),
     **dict.fromkeys(("delayed", "delayed_error", "ghost_live", "lag"), 1_000),
     "late_booking": 5_000,
+    "stale": 60_000,
 }
 
 

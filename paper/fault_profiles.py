@@ -46,6 +46,8 @@ CHAOS = (
     Fault(Point.CANCEL, "race", _share("10"), size_share=Decimal("0.5")),
     Fault(Point.SETTLE, "retrying", _share("2")),
     Fault(Point.SETTLE, "failed", _share("4"), delay_ms=3_000),
+    Fault(Point.SETTLE, "split", _share("50")),
+    Fault(Point.SETTLE, "prefixed", _share("30")),
 )
 
 STRESS = (

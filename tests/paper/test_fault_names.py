@@ -15,4 +15,5 @@ def test_only_faults_that_exist_last_unasked() -> None:
     known = {name for names in NAMES.values() for name in names}
     assert set(DELAYS_MS) <= known
     assert delay_ms("hang") == 10_000
+    assert delay_ms("stale") == 60_000
     assert delay_ms("drop_before") == 0
