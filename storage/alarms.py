@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.breakers import Halt, HaltScope, set_halt
+from storage.breakers import Halt, HaltScope, lock_halts, set_halt
 from storage.events import insert_event
 from storage.reviews import Review, ReviewKind, event_of, open_review
 from trading.orders import OrderProgress
@@ -21,7 +21,10 @@ async def raise_alarms(
     now: datetime,
 ) -> None:
     """Tell a person of what is new and needs one; a fault halts entries of the order's token."""
-    for fault in _faults(before, progress, now):
+    faults = _faults(before, progress, now)
+    if faults:
+        await lock_halts(connection, order["token_id"])
+    for fault in faults:
         if not await open_review(connection, fault):
             await insert_event(connection, event_of(fault))  # one more of an order under review
         await set_halt(connection, Halt(HaltScope.TOKEN, order["token_id"], fault.reason, now))

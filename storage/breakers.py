@@ -28,6 +28,8 @@ _BREAKERS = text(
     """
 )
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('halts/' || :key, 0))")
+
 
 class HaltScope(StrEnum):
     """What is halted: all entries of a wallet, or those of one token."""
@@ -89,6 +91,11 @@ async def count_result(
         paused = breakers.update().where(breakers.c.wallet == wallet)
         until = func.greatest(breakers.c.paused_until, now + rules.pause)
         await connection.execute(paused.values(losses_in_row=0, paused_until=until))
+
+
+async def lock_halts(connection: AsyncConnection, key: str) -> None:
+    """Let what halts a token and what clears it again come one after the other."""
+    await connection.execute(_LOCK, {"key": key})
 
 
 async def set_halt(connection: AsyncConnection, halt: Halt) -> bool:

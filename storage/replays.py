@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import fills, intents, orders
-from storage.breakers import HaltScope, remove_halt
+from storage.breakers import HaltScope, lock_halts, remove_halt
 from storage.database import Database
 from storage.reviews import Closing, Review, ReviewKind, close_review, read_review
 from storage.rows import read_signal
@@ -137,6 +137,7 @@ async def _objection(
 async def _objection_to_clearing(connection: AsyncConnection, row: RowMapping) -> str | None:
     if row["token_id"] is None:
         return "it is about no token that could be halted"
+    await lock_halts(connection, row["token_id"])
     others = select(func.min(reviews.c.review_id)).where(
         reviews.c.kind == ReviewKind.ORDER_FAULT,
         reviews.c.token_id == row["token_id"],

@@ -198,6 +198,20 @@ async def test_a_halt_stays_while_another_fault_of_its_token_is_open(
     assert outcome == Resolved(oldest, halt_cleared=True, replay=None)
 
 
+async def test_a_fault_that_comes_while_a_halt_is_cleared_halts_again(
+    funded: PostgresStore,
+) -> None:
+    fault = SubmitOutcome(SubmitKind.FAULT, None, "wrong id")
+    first, second = [await copied(funded, name=name) for name in ("s1", "s2")]
+    await funded.fold(first.order.order_hash, [fault], NOW)
+    review = await review_of(funded, ReviewKind.ORDER_FAULT)
+    cleared, _ = await asyncio.gather(
+        funded.resolve_with(review, CLEAR, later(60)),
+        funded.fold(second.order.order_hash, [fault], later(60)),
+    )
+    assert await funded.clear_halt(HaltScope.TOKEN, YES), cleared
+
+
 async def test_clearing_without_a_halt_says_so_and_is_done(funded: PostgresStore) -> None:
     review = await given_up(funded)
     outcome = await funded.resolve_with(review, CLEAR, later(60))
