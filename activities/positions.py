@@ -58,6 +58,7 @@ class _Sales:
     size: Shares
     attempts: int
     order_hashes: tuple[OrderHash, ...]
+    left: tuple[OrderHash, ...]  # that the venue may still fill, or that were never sent
 
 
 async def rest(time: timedelta) -> None:
@@ -168,7 +169,12 @@ class PositionActivities:
     async def _step(self, record: PositionRecord, step: ExitStep) -> ExitStep:
         market = await self._market(record)
         sales = await self._sales(record, step.exit_epoch)
-        step = replace(step, number=sales.attempts + 1, order_hashes=sales.order_hashes)
+        step = replace(
+            step,
+            number=sales.attempts + 1,
+            order_hashes=sales.order_hashes,
+            left=sales.left,
+        )
         left = min(step.target - sales.size, record.size)
         may_sell = step.exit_epoch > 0 and not market.is_closed and market.payouts is None
         if not may_sell or left < market.min_size:
@@ -190,6 +196,7 @@ class PositionActivities:
 
     async def _sales(self, record: PositionRecord, epoch: int) -> _Sales:
         size, attempts = ZERO, 0
+        left: list[OrderHash] = []
         order_hashes = await self._ports.orders.orders_of_exit(record.position_id, epoch)
         for order_hash in order_hashes:
             progress = await self._ports.orders.load_progress(order_hash)
@@ -198,7 +205,9 @@ class PositionActivities:
             assert intent is not None, f"expected a committed intent for order {order_hash}"
             size += progress.matched
             attempts = max(attempts, intent.attempt)
-        return _Sales(Shares(size), attempts, tuple(order_hashes))
+            if not progress.state.is_terminal:
+                left.append(order_hash)
+        return _Sales(Shares(size), attempts, tuple(order_hashes), tuple(left))
 
     async def _marked(self, record: PositionRecord, market: Market) -> PositionRecord:
         """Store the bid as mark and set, or trail, the levels of the entry price."""

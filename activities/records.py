@@ -160,6 +160,7 @@ class ExitStep:
     attempt: Attempt | None
     summary: str
     order_hashes: tuple[OrderHash, ...] = ()  # of the whole exit so far, oldest first
+    left: tuple[OrderHash, ...] = ()  # those of them that have not ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +187,34 @@ class PositionReview:
     def wants_exit(self) -> bool:
         """Tell whether all of it must go: a level was crossed, or an exit lost its owner."""
         return self.exit_reason is not None or self.state is PositionState.EXITING
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What looking for things without an owner has found and settled."""
+
+    orders: int = 0  # came to their end, or were booked
+    signals: int = 0  # ended
+    positions: int = 0  # given an owner
+    stakes: int = 0  # reservations and offers that nothing held any more
+    failures: int = 0  # tried again at the next pass
+
+    @property
+    def is_clean(self) -> bool:
+        """Tell whether nothing was found."""
+        return self == Sweep()
+
+    def plus(self, other: "Sweep") -> "Sweep":
+        """Return what both have found."""
+        return Sweep(
+            self.orders + other.orders,
+            self.signals + other.signals,
+            self.positions + other.positions,
+            self.stakes + other.stakes,
+            self.failures + other.failures,
+        )
+
+    def describe(self) -> str:
+        """Return one line for a person."""
+        found = f"{self.orders} orders, {self.signals} signals, {self.stakes} stakes settled"
+        return f"{found}, {self.positions} positions owned again, {self.failures} failures"

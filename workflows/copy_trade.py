@@ -1,5 +1,6 @@
 """One whale signal from assessment to its one terminal state."""
 
+import asyncio
 import contextlib
 
 from temporalio import workflow
@@ -14,10 +15,13 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from datetime import timedelta
 
+    from activities.commands import CommandActivities
     from activities.orders import OrderActivities
     from activities.records import (
         Assessment,
         Attempt,
+        Command,
+        Note,
         PositionStart,
         TradeEnd,
     )
@@ -33,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         SignalState,
     )
     from workflows import names, options
+    from workflows.control import Control, Stage
     from workflows.execution import execute, settle
     from workflows.position import PositionWorkflow
 
@@ -44,16 +49,84 @@ OWNER_WAIT = timedelta(seconds=1)
 class CopyTradeWorkflow:
     """Copies one whale order: risk check, slippage estimate, order placement, fill wait."""
 
+    @workflow.init
+    def __init__(self, signal_id: SignalId) -> None:
+        self._signal_id = signal_id
+        self._control = Control()
+
     @workflow.run
     async def run(self, signal_id: SignalId) -> TradeEnd:
-        """Trade the signal; however it goes, it ends once and leaves no reservation."""
+        """Trade the signal; however it goes, it ends once and leaves no reservation.
+
+        A cancellation stops the trading only: the clean-up that follows is shielded, so that a
+        second one, or one that comes while it is at work, does not leave it half done.
+        """
+        trading = asyncio.ensure_future(self._live(signal_id))
+        while True:
+            try:
+                return await asyncio.shield(trading)
+            except asyncio.CancelledError:
+                if trading.done():
+                    raise
+                self._control.cancel()
+
+    @workflow.update
+    async def cancel(self, command: Command) -> None:
+        """Cancel the trade as cancelling its workflow does; accepted, it is not yet done."""
+        self._control.cancel()
+        await self._note(names.CANCEL, command)
+
+    @workflow.update
+    async def stop_retrying(self, command: Command) -> None:
+        """Make no further attempt after the one that is under way."""
+        self._control.is_stopped = True
+        await self._note(names.STOP_RETRYING, command)
+
+    @workflow.update
+    async def hold(self, command: Command) -> None:
+        """Let no new order leave until `release`; deadlines go on meanwhile."""
+        self._control.is_held = True
+        await self._note(names.HOLD, command)
+
+    @workflow.update
+    async def release(self, command: Command) -> None:
+        """Let orders leave again, those that are not too late by now."""
+        self._control.is_held = False
+        await self._note(names.RELEASE, command)
+
+    @cancel.validator
+    @stop_retrying.validator
+    @hold.validator
+    def _check(self, command: Command) -> None:
+        self._control.check(command)
+
+    @release.validator
+    def _check_release(self, command: Command) -> None:
+        self._control.check_release(command)
+
+    async def _note(self, kind: str, command: Command) -> None:
+        update = workflow.current_update_info()
+        assert update is not None, "expected to be in an update"
+        key = f"{workflow.info().workflow_id}/{update.id}"
+        await workflow.execute_activity_method(
+            CommandActivities.note_command,
+            Note(key, kind, command, self._signal_id),
+            summary=f"{kind} by {command.who}",
+            **options.NOTE,
+        )
+
+    async def _live(self, signal_id: SignalId) -> TradeEnd:
         try:
+            self._control.begin()
             end = await self._trade(signal_id)
         except BaseException as error:
             if not is_cancelled_exception(error):
                 raise
+            self._control.stage = Stage.CANCELLING
             end = await self._clean_up(signal_id)
+        self._control.end()
         self._show(end.summary, end.state)
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return end
 
     async def _trade(self, signal_id: SignalId) -> TradeEnd:
@@ -76,11 +149,12 @@ class CopyTradeWorkflow:
             limit_price=assessment.limit_price,
             signal_id=assessment.signal_id,
         )
-        execution = await execute(first, assessment.give_up_at, self._own_position)
+        execution = await execute(first, assessment.give_up_at, self._own_position, self._control)
         if not execution.order_hashes:
             assert execution.reason is not None, "an execution without orders was refused"
             ended_as = execution.ended_as or SignalState.RISK_REJECTED
             return await self._refuse(assessment.signal_id, ended_as, execution.reason)
+        self._control.stage = Stage.SETTLING
         await settle(execution.order_hashes)
         return await self._conclude(assessment.signal_id, list(execution.order_hashes))
 
@@ -95,11 +169,16 @@ class CopyTradeWorkflow:
             names.position_workflow_id(assessment.position_id)
         )
         for _ in range(OWNER_TRIES):
+            if not await self._control.until_free(assessment.give_up_at):
+                return await self._refuse(
+                    assessment.signal_id, SignalState.EXPIRED, Reason.SIGNAL_TOO_OLD
+                )
             try:
                 await owner.signal(names.REQUEST_EXIT, request)
             except ApplicationError:
                 await workflow.sleep(OWNER_WAIT)  # the position is not owned yet
             else:
+                self._control.stage = Stage.HANDED_OVER
                 return await workflow.execute_activity_method(
                     SignalActivities.await_end,
                     assessment.signal_id,
@@ -141,6 +220,7 @@ class CopyTradeWorkflow:
         )
 
     async def _refuse(self, signal_id: SignalId, state: SignalState, reason: Reason) -> TradeEnd:
+        self._control.stage = Stage.ENDING
         return await workflow.execute_local_activity_method(
             SignalActivities.refuse_signal,
             args=[signal_id, state, reason],

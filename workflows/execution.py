@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.risk import RiskActivities
     from trading.types import OrderHash, PositionId, Reason, Shares, SignalState
     from workflows import options
+    from workflows.control import Control
 
 ATTEMPTS_MAX = 3
 """One order and two remainders."""
@@ -34,16 +35,26 @@ async def execute(
     first: Attempt,
     give_up_at: datetime | None,
     on_fills: Callable[[PositionId], Awaitable[None]],
+    control: Control | None = None,
 ) -> Execution:
-    """Trade `first` and at most two proven-dead remainders, each at a fresh price."""
+    """Trade `first` and at most two proven-dead remainders, each at a fresh price.
+
+    `control` is asked before every attempt and before every order that leaves; what is held past
+    its deadline is never sent.
+    """
+    control = control or Control()
     attempt, filled = first, Shares(Decimal(0))
     hashes: tuple[OrderHash, ...] = ()
     while True:
+        if not await control.until_free(give_up_at):
+            return Execution(hashes, filled, Reason.SIGNAL_TOO_OLD, SignalState.EXPIRED)
+        if hashes and control.is_stopped:
+            return Execution(hashes, filled)
         ticket = await _risk_checked(attempt)
         if ticket.order_hash is None:
             return Execution(hashes, filled, ticket.reason, ticket.ended_as)
         hashes = (*hashes, ticket.order_hash)
-        fills = await _traded(ticket.order_hash)
+        fills = await _traded(ticket.order_hash, control)
         filled = Shares(filled + fills.matched)
         if fills.matched > 0:
             await on_fills(fills.position_id)
@@ -83,8 +94,22 @@ async def _risk_checked(attempt: Attempt) -> Ticket:
     )
 
 
-async def _traded(order_hash: OrderHash) -> FillReport:
+async def _traded(order_hash: OrderHash, control: Control) -> FillReport:
     """Send the committed order, wait for its fills and book them (provisionally)."""
+    if await control.until_free(workflow.now() + options.HELD_ORDER_MAX):
+        await _placed(order_hash)
+    await workflow.execute_activity_method(
+        OrderActivities.await_fill,
+        order_hash,
+        summary=f"wait for fills of {order_hash[:10]}…",
+        **options.AWAIT,
+    )
+    return await workflow.execute_local_activity_method(
+        OrderActivities.record_fills, order_hash, summary="book the fills", **options.RECORD
+    )
+
+
+async def _placed(order_hash: OrderHash) -> None:
     try:
         await workflow.execute_activity_method(
             OrderActivities.place_order,
@@ -96,15 +121,6 @@ async def _traded(order_hash: OrderHash) -> FillReport:
         if is_cancelled_exception(error):
             raise
         workflow.logger.warning("placing ended without an answer", extra={"order": order_hash})
-    await workflow.execute_activity_method(
-        OrderActivities.await_fill,
-        order_hash,
-        summary=f"wait for fills of {order_hash[:10]}…",
-        **options.AWAIT,
-    )
-    return await workflow.execute_local_activity_method(
-        OrderActivities.record_fills, order_hash, summary="book the fills", **options.RECORD
-    )
 
 
 def _is_worth_another(attempt: Attempt, fills: FillReport, give_up_at: datetime | None) -> bool:

@@ -71,6 +71,7 @@ CANCEL = RemoteStep(
     heartbeat_timeout=None,
 )
 REVIEW = CANCEL
+NOTE = CANCEL
 
 # Waiting activities poll and heartbeat inside one attempt, between any two requests to the venue
 # (5 s each at most); a dead worker is noticed in 8 s.
@@ -81,6 +82,16 @@ AWAIT = RemoteStep(
     heartbeat_timeout=timedelta(seconds=8),
 )
 
+# A sweep looks again and again for ten minutes and heartbeats at every order it looks at.
+SWEEP = RemoteStep(
+    start_to_close_timeout=timedelta(minutes=30),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+    heartbeat_timeout=timedelta(seconds=10),
+)
+
+HELD_ORDER_MAX = timedelta(seconds=5)
+"""How long a committed order may be held: no longer than any is good for its first sending."""
 EXIT_RETRY_FIRST = timedelta(seconds=1)
 EXIT_RETRY_MAX = timedelta(seconds=30)
 POSITION_EVENTS_MAX = 1_000

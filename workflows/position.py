@@ -1,11 +1,14 @@
 """One position from its first fill until nothing is held; the only owner of its exits."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.commands import CommandActivities
+    from activities.orders import OrderActivities
     from activities.positions import PositionActivities
     from activities.records import (
         ExitStep,
@@ -16,6 +19,8 @@ with workflow.unsafe.imports_passed_through():
     from trading.types import ExitReason, ExitRequest, LevelChange, OrderHash, PositionId
     from workflows import names, options
     from workflows.execution import execute, settle
+
+LEFT_ORDERS = "a new owner ends the orders of a lost one"
 
 
 @workflow.defn
@@ -30,7 +35,21 @@ class PositionWorkflow:
 
     @workflow.run
     async def run(self, start: PositionStart) -> PositionReview:
-        """Own the position until it is over."""
+        """Own the position until it is over.
+
+        A cancellation is kept as an event and otherwise ignored: nobody would watch the levels or
+        redeem the position of a cancelled owner. Who wants it sold requests an exit.
+        """
+        owning = asyncio.ensure_future(self._own(start))
+        while True:
+            try:
+                return await asyncio.shield(owning)
+            except asyncio.CancelledError:
+                if owning.done():
+                    raise
+                self._note_refused_cancel()
+
+    async def _own(self, start: PositionStart) -> PositionReview:
         review = await self._look()
         while not review.is_over:
             if review.is_resolved:
@@ -73,6 +92,15 @@ class PositionWorkflow:
         if not change.who or not change.why:
             raise ValueError("expected who and why, received an empty one")
 
+    def _note_refused_cancel(self) -> None:
+        key = f"{workflow.info().workflow_id}/{workflow.info().run_id}/cancel"
+        workflow.start_activity_method(
+            CommandActivities.note_refused_cancel,
+            args=[key, self._position_id],
+            summary="a position is never without an owner",
+            **options.NOTE,
+        )
+
     async def _look(self) -> PositionReview:
         """Review for the main loop: what is told from now on is news."""
         self._has_news = False
@@ -108,7 +136,11 @@ class PositionWorkflow:
         is_whole = review.exit_reason is not None or not asked
         reason = review.exit_reason or (asked[0].reason if asked else ExitReason.OPERATOR)
         share = Decimal(1) if is_whole else max(request.share for request in asked)
-        step = await self._sell(await self._begin_exit(reason, share))
+        step = await self._begin_exit(reason, share)
+        if step.left and workflow.patched(LEFT_ORDERS):
+            await self._finish(step.left)
+            step = await self._next_step(step)
+        step = await self._sell(step)
         await settle(step.order_hashes)
         if not step.is_finished:  # it goes on in the next run of this workflow
             waiting = [request for request in asked if request.signal_id is not None]
@@ -133,6 +165,17 @@ class PositionWorkflow:
                 await workflow.sleep(pause, summary="before the next exit attempt")
             step = await self._next_step(step)
         return step
+
+    async def _finish(self, order_hashes: tuple[OrderHash, ...]) -> None:
+        """Follow to their ends the orders of an owner that was lost during this exit."""
+        for order_hash in order_hashes:
+            await workflow.execute_activity_method(
+                OrderActivities.await_fill,
+                order_hash,
+                summary=f"an earlier owner's order: {order_hash[:10]}…",
+                **options.AWAIT,
+            )
+        await settle(order_hashes)
 
     async def _begin_exit(self, reason: ExitReason, share: Decimal) -> ExitStep:
         return await workflow.execute_local_activity_method(
@@ -182,6 +225,11 @@ class PositionWorkflow:
                     summary="write the end of the whale's exit",
                     **options.RECORD,
                 )
+
+
+def start_of(position_id: PositionId) -> PositionStart:
+    """Return what a position's first run starts with."""
+    return PositionStart(position_id)
 
 
 def _is_history_long() -> bool:

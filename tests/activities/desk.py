@@ -8,15 +8,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
+from activities.commands import CommandActivities
 from activities.evidence import Detective
 from activities.markets import MarketDesk
 from activities.orders import OrderActivities, OrderPorts
+from activities.orphans import OrphanKeeper, OrphanPorts, Owners
 from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
 from activities.records import Attempt, Ticket
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
+from activities.sweep import SweepActivities, SweepPorts
 from storage.port import PositionRecord
 from storage.postgres import PostgresStore
 from storage.tables import events, halts
@@ -94,6 +97,23 @@ class Desk:
         store = self.store
         ports = PositionPorts(self.venue, store, store, store, self.markets)
         return PositionActivities(ports, self.rules.exits, self.clock, self.clock.pause)
+
+    @property
+    def commands(self) -> CommandActivities:
+        return CommandActivities(self.store, self.clock)
+
+    def sweeper(self, owners: Owners) -> SweepActivities:
+        """A sweeper that asks these owners who works."""
+        store = self.store
+        keeper = OrphanKeeper(
+            OrphanPorts(
+                self.venue, self.detective, store, store, store, store, owners, self.signals
+            ),
+            self.rules.sweep,
+            self.clock,
+        )
+        ports = SweepPorts(store, store, owners, keeper, store)
+        return SweepActivities(ports, self.rules.sweep, self.clock, self.clock.pause)
 
     @property
     def env(self) -> ActivityEnvironment:

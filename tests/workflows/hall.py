@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.records import PositionReview, PositionStart, TradeEnd
+from activities.records import Command, PositionReview, PositionStart, Sweep, TradeEnd
+from ingest.owners import TemporalOwners
 from storage.names import name_position
 from tests.activities.desk import Desk, open_desk
 from tests.storage.builders import WALLET, WHALE, YES
@@ -21,6 +23,7 @@ from trading.types import PositionId, Side, SignalId
 from workflows import names, options
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
+from workflows.reconcile import ReconcileWorkflow
 
 OURS = ("activities", "exchange", "storage", "trading", "workflows")
 BREATH_S = 0.005
@@ -28,6 +31,7 @@ PATIENCE_S = 40.0
 
 Trade = WorkflowHandle[CopyTradeWorkflow, TradeEnd]
 Owner = WorkflowHandle[PositionWorkflow, PositionReview]
+Reconciliation = WorkflowHandle[ReconcileWorkflow, Sweep]
 
 
 @dataclass(slots=True)
@@ -37,7 +41,7 @@ class Hall:
     desk: Desk
     client: Client
     queue: str
-    workflows: Sequence[type] = (CopyTradeWorkflow, PositionWorkflow)
+    workflows: Sequence[type] = (CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow)
 
     @asynccontextmanager
     async def worker(self, cached: int = 100) -> AsyncIterator[Worker]:
@@ -53,7 +57,13 @@ class Hall:
             task_queue=self.queue,
             workflows=list(self.workflows),
             activities=methods_of(
-                desk.signals, desk.pricing, desk.risk, desk.orders, desk.positions
+                desk.signals,
+                desk.pricing,
+                desk.risk,
+                desk.orders,
+                desk.positions,
+                desk.commands,
+                desk.sweeper(TemporalOwners(self.client, self.queue)),
             ),
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             max_cached_workflows=cached,
@@ -74,6 +84,35 @@ class Hall:
             task_timeout=options.TASK_TIMEOUT,
         )
 
+    async def start_held(self, command: Command, side: Side = Side.BUY) -> Trade:
+        """Let a whale trade and hold its copy before it can send anything."""
+        signal_id = SignalId(f"held-{self.queue[-8:]}")
+        await self.desk.tell(signal_id, side)
+        start = WithStartWorkflowOperation(
+            CopyTradeWorkflow.run,
+            signal_id,
+            id=names.copy_trade_id(signal_id),
+            task_queue=self.queue,
+            task_timeout=options.TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        )
+        await self.client.execute_update_with_start_workflow(
+            CopyTradeWorkflow.hold, command, start_workflow_operation=start
+        )
+        return await start.workflow_handle()
+
+    async def start_while_posting(self, update: str, command: Command) -> Trade:
+        """Let a whale trade; its copy gets a command while its first order is sent."""
+        trade: list[Trade] = []
+
+        async def command_once() -> None:
+            self.desk.venue.script.posting = None
+            await trade[0].execute_update(update, command)
+
+        self.desk.venue.script.posting = command_once
+        trade.append(await self.start())
+        return trade[0]
+
     async def copy(self, name: str = "s1", side: Side = Side.BUY) -> TradeEnd:
         """Let a whale trade and wait until its copy has ended."""
         return await (await self.start(name, side)).result()
@@ -86,6 +125,16 @@ class Hall:
             id=names.position_workflow_id(position_id),
             task_queue=self.queue,
         )
+
+    async def reconcile(self) -> Reconciliation:
+        """Start one run of looking for what nobody looks after."""
+        return await self.client.start_workflow(
+            ReconcileWorkflow.run, id=f"reconcile-{self.queue}", task_queue=self.queue
+        )
+
+    def signal_of(self, trade: Trade) -> SignalId:
+        """Return the signal that a trade copies."""
+        return SignalId(trade.id.removeprefix(names.copy_trade_id(SignalId(""))))
 
     def owner(self, position_id: PositionId) -> Owner:
         handle: Owner = self.client.get_workflow_handle_for(

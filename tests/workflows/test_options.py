@@ -18,7 +18,8 @@ STEPS = {
     "start_local_activity_method",
 }
 BARE_STEPS = {name.removesuffix("_method") for name in STEPS}
-HERE, AWAY = {"DECIDE", "RECORD"}, {"PLACE", "CANCEL", "REVIEW", "AWAIT"}
+HERE = {"DECIDE", "RECORD"}
+AWAY = {"PLACE", "CANCEL", "REVIEW", "AWAIT", "NOTE", "SWEEP"}
 BANNED_MODULES = {"time", "random", "uuid", "os", "threading", "secrets"}
 BANNED_CALLS = {
     "datetime.now",
