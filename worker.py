@@ -20,15 +20,18 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from account import Account, AccountError, open_account
+from activities.commands import CommandActivities
 from activities.dust import DustKeeper
 from activities.evidence import Detective
 from activities.markets import MarketDesk
 from activities.orders import OrderActivities, OrderPorts
+from activities.orphans import OrphanKeeper, OrphanPorts
 from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
+from activities.sweep import SweepActivities, SweepPorts
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
@@ -36,6 +39,8 @@ from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
 from exchange.port import ExchangeError
 from ingest.dispatch import Dispatcher, DispatchPorts
+from ingest.owners import TemporalOwners
+from ingest.reconcile import ReconcileKeeper
 from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
@@ -47,6 +52,7 @@ from telemetry import serve_metrics, set_up_logging
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
+from workflows.reconcile import ReconcileWorkflow
 
 CACHED_WORKFLOWS = 10_000
 CONNECT_RETRY_S = 0.2
@@ -77,12 +83,14 @@ async def run_worker(settings: Settings) -> None:
         cash = await desk.gateway.fetch_cash()
         await parts.store.record_deposit(cash, f"opening:{desk.gateway.wallet}", utc_now())
         client = await connect(settings)
-        worker = _worker(client, _activities(parts, desk, lease))
+        owners = TemporalOwners(client)
+        worker = _worker(client, _activities(parts, desk, lease, owners))
         dispatcher = Dispatcher(
             DispatchPorts(parts.store, parts.store, parts.bell, client, desk.markets.find),
             _claimant(),
             utc_now,
         )
+        reconcile = ReconcileKeeper(client, desk.gateway.wallet)
         dust = DustKeeper(desk.gateway, parts.store, desk.markets, utc_now)
         gc.collect()
         gc.freeze()
@@ -90,7 +98,7 @@ async def run_worker(settings: Settings) -> None:
             metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
             log.info("worker_ready", wallet=desk.gateway.wallet)
             try:
-                await until_stopped(lease.keep(), dispatcher.run(), dust.run())
+                await until_stopped(lease.keep(), dispatcher.run(), dust.run(), reconcile.run())
             finally:
                 await metrics.cleanup()
 
@@ -157,7 +165,7 @@ def _worker(client: Client, activities: Sequence[Callable[..., object]]) -> Work
     return Worker(
         client,
         task_queue=names.TASK_QUEUE,
-        workflows=[CopyTradeWorkflow, PositionWorkflow],
+        workflows=[CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=CACHED_WORKFLOWS,
@@ -172,14 +180,24 @@ def _worker(client: Client, activities: Sequence[Callable[..., object]]) -> Work
     )
 
 
-def _activities(parts: Parts, desk: Desk, lease: WalletLease) -> Sequence[Callable[..., object]]:
+def _activities(
+    parts: Parts, desk: Desk, lease: WalletLease, owners: TemporalOwners
+) -> Sequence[Callable[..., object]]:
     store, rules = parts.store, parts.settings.rules
     gateway, markets = desk.gateway, desk.markets
     detective = Detective(gateway, desk.chain, store, rules.orders, utc_now)
+    signals = SignalActivities(
+        SignalPorts(store, store, store, store, markets, parts.bell), rules, utc_now
+    )
+    keeper = OrphanKeeper(
+        OrphanPorts(gateway, detective, store, store, store, store, owners, signals),
+        rules.sweep,
+        utc_now,
+    )
     return methods_of(
-        SignalActivities(
-            SignalPorts(store, store, store, store, markets, parts.bell), rules, utc_now
-        ),
+        signals,
+        CommandActivities(store, utc_now),
+        SweepActivities(SweepPorts(store, store, owners, keeper, store), rules.sweep, utc_now),
         PricingActivities(store, store, markets, rules, utc_now),
         RiskActivities(RiskPorts(gateway, store, store, store, markets), rules, utc_now),
         OrderActivities(
