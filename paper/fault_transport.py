@@ -31,7 +31,8 @@ class Transport:
         case = await self._cases.of(request, point)
         if case is None:
             return await handler(request)
-        refusal = self._modes.refusal(case.asking, self._venue.now()) if is_moded else None
+        # A mode may have begun or ended while the request was read.
+        refusal = self._modes.refusal(case.asking, self._venue.now()) if point in _MODED else None
         if refusal is not None:
             return _refuse(refusal)
         fault = self._faults.draw(point, case.key, case.facts)
