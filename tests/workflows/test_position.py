@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 
 from storage.port import PositionRecord
 from tests.fakes import Answer
@@ -165,3 +165,68 @@ async def test_a_worker_that_starts_cold_goes_on_where_the_last_one_stopped(hall
     async with hall.worker(cached=0):
         assert (await owner.result()).state is PositionState.CLOSED
     assert len(hall.desk.venue.posts) == 2
+
+
+async def test_a_position_that_is_cancelled_goes_on_and_says_so(hall: Hall) -> None:
+    position = await hall.desk.opened()
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+        await owner.cancel()
+        await until(lambda: refused_once(hall))
+        assert (await owner.describe()).status is WorkflowExecutionStatus.RUNNING
+        await owner.signal(PositionWorkflow.request_exit, CLOSE)
+        assert (await owner.result()).state is PositionState.CLOSED
+    assert await refused_once(hall)
+    assert len(hall.desk.venue.posts) == 2
+
+
+async def test_a_position_that_is_cancelled_in_the_middle_of_its_exit_sells_on(
+    hall: Hall,
+) -> None:
+    position = await hall.desk.opened()
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+
+        async def cancel() -> None:
+            hall.desk.venue.script.posting = None
+            await owner.cancel()
+            await until(lambda: refused_once(hall))
+
+        hall.desk.venue.script.posting = cancel
+        await owner.signal(PositionWorkflow.request_exit, CLOSE)
+        review = await owner.result()
+    assert (review.state, review.exit_epoch) == (PositionState.CLOSED, 1)
+    assert len(hall.desk.venue.posts) == 2
+
+
+async def test_a_cancelled_position_goes_on_with_a_worker_that_starts_cold(hall: Hall) -> None:
+    position = await hall.desk.opened()
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+    await owner.cancel()
+    await owner.signal(PositionWorkflow.request_exit, CLOSE)
+    async with hall.worker(cached=0):
+        assert (await owner.result()).state is PositionState.CLOSED
+
+
+@pytest.mark.parametrize("is_sent", [False, True], ids=["never sent", "without an answer"])
+async def test_an_order_of_a_lost_owner_s_exit_ends_before_the_next_is_made(
+    hall: Hall, is_sent: bool
+) -> None:
+    position = await hall.desk.opened()
+    left = await hall.desk.exit_of(position)
+    if is_sent:
+        assert await hall.desk.store.begin_sending(left, 1, hall.desk.clock())
+    async with hall.worker():
+        review = await (await hall.own(position.position_id)).result()
+    assert (review.state, review.exit_epoch) == (PositionState.CLOSED, 1)
+    assert (await hall.desk.progress(left)).state.is_terminal
+    assert len(hall.desk.venue.posts) == 2
+    assert not await hall.desk.reserved()
+
+
+async def refused_once(hall: Hall) -> bool:
+    return (await hall.desk.events()).count("position_cancel_refused") == 1
