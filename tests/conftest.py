@@ -1,3 +1,3 @@
-"""Offers the real servers of `tests/servers.py` to every room's tests."""
+"""Offers the real servers of `tests/servers.py`, and wallets that trade on them, to all tests."""
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.chaos.crash_lanes"]

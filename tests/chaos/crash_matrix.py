@@ -22,7 +22,7 @@ from settings import Settings
 from storage.postgres import PostgresStore
 from tests.chaos.crash_nursery import Nursery
 from tests.chaos.crash_play import Outcome, play
-from tests.chaos.crash_points import Run
+from tests.chaos.crash_points import Kind, Run
 from tests.chaos.crash_stage import (
     NOTIONAL_USD,
     Lane,
@@ -94,7 +94,7 @@ async def open_stage(servers: Servers, home: Path, lanes: int) -> AsyncIterator[
 
 async def play_all(lanes: Sequence[Lane], runs: Sequence[Run]) -> Mapping[str, Outcome]:
     """Play every run once, each on the lane that is free first; longest runs first."""
-    waiting = list(enumerate(runs, 1))
+    waiting = sorted(enumerate(runs, 1), key=lambda numbered: numbered[1].kind is Kind.ENTRY)
     outcomes: dict[str, Outcome] = {}
 
     async def work(lane: Lane) -> None:

@@ -70,9 +70,9 @@ SHORT = {
     "CP-2:1-entry",
     "CP-7:1-entry",
     "CP-12:1-entry",
-    "CP-7:1-exit",
-    "CP-13:2-exit",
-    "CP-7:1-cancel-partly",
+    "CP-3:1-exit",
+    "CP-12:1-exit",
+    "CP-11:1-cancel-partly",
 }
 
 SKIPPED = {

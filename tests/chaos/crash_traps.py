@@ -165,7 +165,8 @@ class _Points:
 
     async def finished(self, given: Given, _ended: Any) -> None:
         stored = await given[0].load_signal(given[1])
-        if stored is not None and self._trap.fits(stored.signal.token_id, stored.signal.side):
+        is_ours = stored is not None and self._trap.fits(stored.signal.token_id, stored.signal.side)
+        if is_ours and (self._trap.asked_to_cancel or not self._trap.is_cancel):
             self._trap.come_by("CP-12")
 
     async def reserving(self, given: Given) -> None:
@@ -233,8 +234,7 @@ class _Points:
 
     async def folded(self, given: Given, progress: OrderProgress) -> None:
         is_answer = any(isinstance(each, SubmitOutcome) for each in given[2])
-        is_end = progress.order_hash in self._trap.asked_to_cancel
-        if self._counts(progress) and (is_end if self._trap.is_cancel else is_answer):
+        if self._counts(progress) and (is_answer or self._trap.is_cancel):
             self._trap.come_by("CP-9")
 
     async def progressed(self, _given: Given, progress: OrderProgress | None) -> None:
@@ -243,11 +243,13 @@ class _Points:
 
     def _counts(self, progress: OrderProgress) -> bool:
         """Tell whether an order is at the stage that is struck: a cancelled one has ended."""
-        is_at_stage = progress.state.is_terminal or not self._trap.is_cancel
+        is_asked = progress.order_hash in self._trap.asked_to_cancel
+        is_at_stage = (is_asked and progress.state.is_terminal) or not self._trap.is_cancel
         return is_at_stage and self._trap.fits_hash(progress.order_hash)
 
     async def applied(self, given: Given, _record: Any) -> None:
-        if not self._trap.fits_hash(given[1]):
+        is_end = given[1] in self._trap.asked_to_cancel or not self._trap.is_cancel
+        if not is_end or not self._trap.fits_hash(given[1]):
             return
         progress = await given[0].load_progress(given[1])
         self._trap.come_by("CP-12" if progress.is_done else "CP-11")

@@ -1,34 +1,13 @@
 """A worker dies at every point of an order's life; the next one ends it as if nothing had been."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import pytest
-from temporalio.client import Client
 
-from embedded.processes import Supervisor
-from tests.chaos.crash_matrix import Servers, open_stage, play_all
+from tests.chaos.crash_matrix import play_all
 from tests.chaos.crash_play import Outcome
 from tests.chaos.crash_points import MEANING, RUNS, SHORT, SKIPPED, Kind, Run
 from tests.chaos.crash_stage import Lane
-from tests.servers import DatabaseServer
-
-LANES = 3
-
-
-@pytest.fixture(scope="session")
-async def lanes(
-    servers: Supervisor,
-    servers_home: Path,
-    database_server: DatabaseServer,
-    migrated_template: str,
-    valkey_server: str,
-    temporal_client: Client,
-) -> AsyncIterator[Sequence[Lane]]:
-    """Three wallets on one stack."""
-    parts = Servers(servers, database_server, migrated_template, valkey_server, temporal_client)
-    async with open_stage(parts, servers_home / "crash", LANES) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")
