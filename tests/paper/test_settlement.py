@@ -335,3 +335,24 @@ def test_a_trade_that_was_failing_settles_after_a_restart(tmp_path: Path) -> Non
     assert venue.balance(ANNA, YES) == shares("10")
     assert is_balanced(venue)
     venue.close()
+
+
+def test_what_was_taken_off_the_chain_stays_off_it_after_a_restart(tmp_path: Path) -> None:
+    room = open_room(tmp_path)
+    strike(room, "failed_after_mined", delay_ms=1_000)
+    trade = buy(room)
+    room.wait("3")
+    assert trade.status is TradeStatus.RETRYING
+    first_hash = trade.transaction_hash
+    room.venue.close()
+    again = Room(Venue(None, QUIET, home=tmp_path, clock=room.clock), room.clock)
+    assert logs_of(again, first_hash) == []
+    again.wait("3")
+    [settled] = again.venue.trades()
+    assert settled.status is TradeStatus.CONFIRMED
+    assert settled.transaction_hash != first_hash
+    assert logs_of(again, first_hash) == []
+    assert logs_of(again, settled.transaction_hash) != []
+    assert again.venue.filled_on_chain(settled.taker_order_id) == (True, 0)
+    assert is_balanced(again.venue)
+    again.venue.close()
