@@ -33,7 +33,6 @@ from trading.types import (
 )
 
 _ENDED = tuple(state for state in OrderState if state.is_terminal)
-_FINAL = tuple(settlement for settlement in Settlement if settlement.is_final)
 
 
 async def commit_exit(db: Database, exit_order: ExitOrder, now: datetime) -> Intent | Refusal:
@@ -156,18 +155,20 @@ async def _find_exit(connection: AsyncConnection, intent: Intent) -> Intent | No
 
 
 async def _offered(connection: AsyncConnection, position_id: PositionId) -> Decimal:
-    """Return shares that exits have sold but not settled, or may still sell.
+    """Return shares that exits have sold and the position still holds, or may still sell.
 
-    An order that ended at the venue sells no more: of it only matches on their way count.
+    An order that ended at the venue sells no more: of it only matches count, but for those that
+    failed. What is confirmed counts until the position is restated, which raises `offers.sold`
+    and lowers the settled size at once: till then the shares are in both.
     """
     ended = orders.c.status.in_(_ENDED)
-    final = (
+    failed = (
         select(func.coalesce(func.sum(fills.c.size), 0))
-        .where(fills.c.order_id == orders.c.order_id, fills.c.settlement.in_(_FINAL))
+        .where(fills.c.order_id == orders.c.order_id, fills.c.settlement == Settlement.FAILED)
         .scalar_subquery()
     )
-    under_way = orders.c.size_matched - final
-    leaves = func.greatest(case((ended, under_way), else_=offers.c.offered - offers.c.sold), 0)
+    sellable = case((ended, orders.c.size_matched - failed), else_=offers.c.offered)
+    leaves = func.greatest(sellable - offers.c.sold, 0)
     statement = (
         select(func.coalesce(func.sum(leaves), 0))
         .join(orders, orders.c.intent_id == offers.c.intent_id)

@@ -110,6 +110,20 @@ async def test_fills_of_an_exit_that_failed_can_be_offered_again(funded: Postgre
     assert isinstance(rest, Intent)
 
 
+async def test_a_sale_that_is_confirmed_but_not_booked_yet_is_not_sold_again(
+    funded: PostgresStore,
+) -> None:
+    position = await bought(funded)
+    await funded.begin_exit(position.position_id, STOP, NOW)
+    first = leave(position.position_id).intent
+    await funded.commit_exit(leave(position.position_id), NOW)
+    assert await funded.begin_sending(first.order.order_hash, 1, NOW)
+    await booked(funded, first, trade(first, settlement=Settlement.MATCHED))
+    await funded.fold(first.order.order_hash, [trade(first)], NOW)
+    again = await funded.commit_exit(leave(position.position_id, attempt=2), NOW)
+    assert isinstance(again, Refusal)
+
+
 async def test_only_confirmed_shares_can_be_offered(funded: PostgresStore) -> None:
     intent = await reserved(funded, entry())
     await funded.begin_sending(intent.order.order_hash, 1, NOW)
