@@ -117,7 +117,7 @@ async def _open_lane(
     env = _environment(servers, lane_home, name, url) | venue_environment(port)
     temporal = await _open_namespace(servers, name)
     prepared = await nursery.fork("worker", env, lane_home / "prepare.log", words=["--prepare"])
-    assert await prepared.code == 0, prepared.told()
+    assert await prepared.wait() == 0, prepared.told()
     wallet = load_account(Settings(home=lane_home)).funder
     store = PostgresStore(url, LOAD.risk, wallet, pool_size=4)
     await _listen(nursery, env, lane_home)

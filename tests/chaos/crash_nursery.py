@@ -29,12 +29,16 @@ class Child:
         """Tell whether it has ended."""
         return self.code.done()
 
+    async def wait(self) -> int:
+        """Wait for its end and return its exit status."""
+        return await asyncio.shield(self.code)
+
     async def kill(self) -> int:
         """Kill it as a power cut does and wait for its end."""
         if not self.is_over:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        return await self.code
+        return await self.wait()
 
     def told(self, characters: int = 4_000) -> str:
         """Return the end of its log."""
