@@ -40,6 +40,7 @@ from exchange.polymarket.signing import OrderFormV2
 from exchange.port import ExchangeError
 from ingest.dispatch import Dispatcher, DispatchPorts
 from ingest.owners import TemporalOwners
+from ingest.pace import Pace
 from ingest.reconcile import ReconcileKeeper
 from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
@@ -49,6 +50,7 @@ from storage.migrate import check_schema
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
+from trading.orders import Intent
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
@@ -71,6 +73,7 @@ class Parts:
     access: VenueAccess
     account: Account
     registry: CollectorRegistry
+    pace: Pace
 
 
 async def run_worker(settings: Settings) -> None:
@@ -86,8 +89,11 @@ async def run_worker(settings: Settings) -> None:
         owners = TemporalOwners(client)
         worker = _worker(client, _activities(parts, desk, lease, owners))
         dispatcher = Dispatcher(
-            DispatchPorts(parts.store, parts.store, parts.bell, client, desk.markets.find),
+            DispatchPorts(
+                parts.store, parts.store, parts.bell, client, desk.markets.find, parts.pace
+            ),
             _claimant(),
+            settings.rules.orders,
             utc_now,
         )
         reconcile = ReconcileKeeper(client, desk.gateway.wallet)
@@ -133,7 +139,8 @@ async def _parts(settings: Settings) -> AsyncIterator[Parts]:
         store = PostgresStore(settings.database_url, settings.rules.risk, account.trading.funder)
         bell = PostgresBell(settings.database_url)
         try:
-            yield Parts(settings, store, bell, access, account, CollectorRegistry())
+            registry, pace = CollectorRegistry(), Pace(settings.rules.pace)
+            yield Parts(settings, store, bell, access, account, registry, pace)
         finally:
             await bell.close()
             await store.close()
@@ -155,7 +162,7 @@ class Desk:
             parts.access,
             parts.account.trading,
             parts.account.signer,
-            GatewayParts(fees, OrderFormV2()),
+            GatewayParts(fees, OrderFormV2(), lambda intent: _let_pass(parts.pace, intent)),
         )
         markets = MarketDesk(PolymarketMarketData(parts.access, fees), parts.store, utc_now)
         return cls(gateway, markets, PolygonChain(parts.access))
@@ -187,7 +194,9 @@ def _activities(
     gateway, markets = desk.gateway, desk.markets
     detective = Detective(gateway, desk.chain, store, rules.orders, utc_now)
     signals = SignalActivities(
-        SignalPorts(store, store, store, store, markets, parts.bell), rules, utc_now
+        SignalPorts(store, store, store, store, markets, parts.bell, parts.pace.passed),
+        rules,
+        utc_now,
     )
     keeper = OrphanKeeper(
         OrphanPorts(gateway, detective, store, store, store, store, owners, signals),
@@ -211,6 +220,11 @@ def _activities(
             PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now
         ),
     )
+
+
+def _let_pass(pace: Pace, intent: Intent) -> None:
+    if intent.signal_id is not None:
+        pace.passed(intent.signal_id)
 
 
 def methods_of(*owners: object) -> list[Callable[..., object]]:

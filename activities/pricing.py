@@ -35,12 +35,14 @@ class PricingActivities:
     @activity.defn
     async def estimate_slippage(self, attempt: Attempt) -> Estimate:
         """Return the estimate for what is left to trade; an entry above its bound is refused."""
-        book = await self._markets.book(await self._token(attempt))
+        token_id = await self._token(attempt)
         if attempt.exit_epoch:
-            return await self._price_exit(attempt, book)
+            return await self._price_exit(attempt, await self._markets.book(token_id))
         assert attempt.side is Side.BUY, f"expected an entry to BUY, received {attempt.key}"
         assert attempt.limit_price is not None, f"expected {attempt.key} to have a price cap"
-        estimate = self._price_entry(attempt.size, attempt.limit_price, book)
+        is_first = attempt.number == 1  # what it left is priced afresh
+        look = self._markets.recent_book if is_first else self._markets.book
+        estimate = self._price_entry(attempt.size, attempt.limit_price, await look(token_id))
         await self._keep(attempt, estimate)
         return estimate
 

@@ -46,7 +46,7 @@ _ENDED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class SignalPorts:
-    """What the signal activities look at and write to."""
+    """What the signal activities look at and write to; `on_end` is told of every end."""
 
     signals: SignalStore
     orders: OrderStore
@@ -54,6 +54,7 @@ class SignalPorts:
     facts: FactStore
     markets: MarketDesk
     bell: Bell
+    on_end: Callable[[SignalId], None] | None = None
 
 
 class SignalActivities:
@@ -69,11 +70,12 @@ class SignalActivities:
         """Decide whether and how much to copy; a repeat reads the verdict that was stored first."""
         stored = await self._ports.signals.load_signal(signal_id)
         assert stored is not None, f"expected signal {signal_id} in the database"
-        market = await self._ports.markets.find(stored.signal.token_id)
-        if await self._ports.signals.load_decision(signal_id, ASSESS) is None:
+        verdict = await self._ports.signals.load_decision(signal_id, ASSESS)
+        market = await self._market(stored, verdict)
+        if verdict is None:
             verdict = await self._judge(stored, market)
             await self._ports.signals.save_decision(signal_id, ASSESS, verdict, self._clock())
-        verdict = await self._ports.signals.load_decision(signal_id, ASSESS) or {}
+            verdict = await self._ports.signals.load_decision(signal_id, ASSESS) or verdict
         return await self._read(stored, market, verdict)
 
     @activity.defn
@@ -83,7 +85,7 @@ class SignalActivities:
         """End a signal with a no."""
         verdict = await self._ports.signals.load_decision(signal_id, ASSESS)
         refusal = Refusal(reason, verdict or {})
-        ended = await self._ports.signals.finish_signal(signal_id, state, refusal, self._clock())
+        ended = await self._finish(signal_id, state, refusal)
         return TradeEnd(signal_id, ended, f"{ended}: {reason}")
 
     @activity.defn
@@ -123,7 +125,7 @@ class SignalActivities:
             state = SignalState.CANCELLED
         else:
             state = _ENDS.get(known[-1].state, nothing) if known else nothing
-        ended = await self._ports.signals.finish_signal(signal_id, state, None, self._clock())
+        ended = await self._finish(signal_id, state, None)
         return TradeEnd(signal_id, ended, f"{ended}: {confirmed:.2f} of {wanted:.2f} shares")
 
     @activity.defn
@@ -137,13 +139,30 @@ class SignalActivities:
             activity.heartbeat()
             await self._ports.bell.wait("signals", signal_id, LISTEN)
 
+    async def _finish(
+        self, signal_id: SignalId, state: SignalState, refusal: Refusal | None
+    ) -> SignalState:
+        ended = await self._ports.signals.finish_signal(signal_id, state, refusal, self._clock())
+        if self._ports.on_end is not None:
+            self._ports.on_end(signal_id)
+        return ended
+
+    async def _market(
+        self, stored: StoredSignal, verdict: Mapping[str, str] | None
+    ) -> Market | None:
+        """Return the signal's market; the venue is not asked for a signal that is too old."""
+        token_id = stored.signal.token_id
+        if verdict is None and self._too_old(stored) is not None:
+            return await self._ports.facts.load_market(token_id)
+        return await self._ports.markets.find(token_id)
+
     async def _judge(self, stored: StoredSignal, market: Market | None) -> Mapping[str, str]:
         signal = stored.signal
-        if market is None:
-            return _refused(Refusal(Reason.MARKET_UNKNOWN, {"token_id": signal.token_id}))
         too_old = self._too_old(stored)
         if too_old is not None:
             return _refused(too_old)
+        if market is None:
+            return _refused(Refusal(Reason.MARKET_UNKNOWN, {"token_id": signal.token_id}))
         return _verdict(decide(await self._facts(signal, market), self._rules))
 
     async def _read(

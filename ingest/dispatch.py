@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from temporalio.client import Client
@@ -18,23 +19,23 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from exchange.port import ExchangeError
+from ingest.pace import Pace
 from storage.port import (
     Bell,
     FactStore,
-    SignalStore,
     StorageError,
     StorageUnavailableError,
     StoredSignal,
 )
-from trading.types import Market, Significance, TokenId, WhaleSignal
+from trading.rules import OrderRules
+from trading.types import Market, Side, SignalId, Significance, TokenId, WhaleSignal
 from trading.whales import significance
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 
-BATCH = 100
-IN_FLIGHT = 40
 POLL = timedelta(seconds=1)
 PAUSE_S = 0.5
+STARTING_MAX = 40  # at once, while Temporal answers slowly
 TRY_FOR_S = 4.0  # less than a claim lasts
 MARKET_TIMEOUT_S = 1.0  # a trade is worth more than its name
 _PRIORITIES = {Significance.HIGH: 1, Significance.MEDIUM: 3, Significance.LOW: 5}
@@ -42,56 +43,96 @@ _PRIORITIES = {Significance.HIGH: 1, Significance.MEDIUM: 3, Significance.LOW: 5
 log = structlog.get_logger()
 
 
+class SignalQueue(Protocol):
+    """The signals that wait for their trade."""
+
+    async def claim_signals(
+        self, claimant: str, limit: int, now: datetime
+    ) -> Sequence[StoredSignal]:
+        """Claim waiting signals (or expired claims) for 5 s, oldest first, skipping locked rows."""
+
+    async def release_claim(self, signal_id: SignalId, claimant: str) -> None:
+        """Mark a claimed signal RUNNING for good: its workflow exists."""
+
+    async def expire_signals(self, rules: OrderRules, now: datetime) -> int:
+        """End entries that were never claimed and are too old by now; return how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class DispatchPorts:
     """What the dispatcher reads, and the client that starts workflows in its own worker.
 
     `find_market` asks the venue for a market that the records do not know yet, and records it.
+    `pace` says how many trades may start; it hears elsewhere when one was sent or ended.
     """
 
-    signals: SignalStore
+    signals: SignalQueue
     facts: FactStore
     bell: Bell
     temporal: Client
     find_market: Callable[[TokenId], Awaitable[Market | None]]
+    pace: Pace
 
 
 class Dispatcher:
-    """Claims waiting signals and starts their workflows, eagerly in this process's worker."""
+    """Claims waiting signals and starts their workflows, eagerly in this process's worker.
 
-    def __init__(self, ports: DispatchPorts, claimant: str, clock: Callable[[], datetime]) -> None:
+    Oldest first, and no more than its pace has room for: the others wait in the records, where
+    any worker may claim them, until they are too old and end without having cost anything.
+    """
+
+    def __init__(
+        self,
+        ports: DispatchPorts,
+        claimant: str,
+        rules: OrderRules,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._ports = ports
         self._claimant = claimant
+        self._rules = rules
         self._clock = clock
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._starting = asyncio.Semaphore(STARTING_MAX)
 
     async def run(self) -> None:
         """Dispatch until cancelled; while database or Temporal are away, signals wait."""
-        while True:
-            try:
-                claimed = await self._ports.signals.claim_signals(
-                    self._claimant, BATCH, self._clock()
-                )
-                await self._start_all(claimed)
-                if len(claimed) < BATCH:
-                    await self._ports.bell.wait("signals", "", POLL)
-            except StorageUnavailableError as error:
-                log.warning("dispatch_paused", error=str(error))
-                await asyncio.sleep(PAUSE_S)
-
-    async def _start_all(self, claimed: Sequence[StoredSignal]) -> None:
         async with asyncio.TaskGroup() as group:
-            for stored in claimed:
-                group.create_task(self._start(stored.signal))
+            while True:
+                await self._ports.pace.wait_for_room()
+                try:
+                    is_full = await self._dispatch(group)
+                except StorageUnavailableError as error:
+                    log.warning("dispatch_paused", error=str(error))
+                    await asyncio.sleep(PAUSE_S)
+                    continue
+                if not is_full:
+                    await self._ports.bell.wait("signals", "", POLL)
+
+    async def _dispatch(self, group: asyncio.TaskGroup) -> bool:
+        """Begin to start as many trades as there is room for; tell whether the room was filled."""
+        now, room = self._clock(), self._ports.pace.room
+        expired = await self._ports.signals.expire_signals(self._rules, now)
+        if expired:
+            log.info("signals_expired", count=expired)
+        claimed = await self._ports.signals.claim_signals(self._claimant, room, now)
+        for stored in claimed:
+            if stored.signal.side is Side.BUY:  # a whale's sale is sold by the position's owner
+                self._ports.pace.begin(stored.signal.signal_id)
+            await self._starting.acquire()
+            group.create_task(self._start(stored.signal))
+        return len(claimed) == room
 
     async def _start(self, signal: WhaleSignal) -> None:
         """Start one trade; what fails for four seconds is left for the claim to expire."""
         give_up_at_s = asyncio.get_running_loop().time() + TRY_FOR_S
-        async with self._slots:
+        try:
             while not await self._is_started(signal):
                 if asyncio.get_running_loop().time() >= give_up_at_s:
+                    self._ports.pace.passed(signal.signal_id)
                     return
                 await asyncio.sleep(PAUSE_S)
+        finally:
+            self._starting.release()
         log.info("trade_started", signal_id=signal.signal_id)
 
     async def _is_started(self, signal: WhaleSignal) -> bool:
@@ -121,6 +162,7 @@ class Dispatcher:
                 priority=await self._priority(signal),
             )
         except WorkflowAlreadyStartedError:
+            self._ports.pace.passed(signal.signal_id)  # it is under way, here or elsewhere
             log.info("trade_already_started", signal_id=signal.signal_id)
 
     async def _market(self, token_id: TokenId) -> Market | None:

@@ -75,6 +75,7 @@ class PostgresStore:
     list_recent_fills = whale_fills.list_recent_fills
     record_signal = signals.record_signal
     claim_signals = signals.claim_signals
+    expire_signals = signals.expire_signals
     release_claim = signals.release_claim
     load_signal = signals.load_signal
     save_decision = signals.save_decision

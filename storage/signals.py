@@ -15,6 +15,7 @@ from storage.reviews import Review, ReviewKind, open_review
 from storage.rows import read_signal
 from storage.tables import signals, whales
 from storage.whale_fills import mark_signalled
+from trading.rules import OrderRules
 from trading.types import (
     Refusal,
     SignalId,
@@ -25,6 +26,7 @@ from trading.types import (
 
 CLAIM = timedelta(seconds=5)
 CHANNEL = "signals"
+EXPIRED_MAX = 1000  # in one statement
 
 _CLAIM = Statement(
     """
@@ -37,6 +39,30 @@ _CLAIM = Statement(
         FOR NO KEY UPDATE SKIP LOCKED
     )
     RETURNING *
+    """
+)
+_EXPIRE = Statement(
+    """
+    WITH late AS (
+        SELECT signal_id, deadline
+        FROM signals CROSS JOIN LATERAL (
+            SELECT least(
+                committed_at + CAST(:after_commit AS interval),
+                traded_at + CAST(:after_trade AS interval)
+            ) AS deadline
+        ) AS limits
+        WHERE state = 'WAITING' AND claimed_by IS NULL AND side = 'BUY' AND deadline < :now
+        ORDER BY committed_at, signal_id
+        LIMIT :limit
+        FOR NO KEY UPDATE OF signals SKIP LOCKED
+    ), ended AS (
+        UPDATE signals SET state = 'EXPIRED', finished_at = :now,
+            refusal_reason = 'SIGNAL_TOO_OLD',
+            refusal_numbers = json_build_object('deadline', late.deadline, 'now', :now)
+        FROM late WHERE signals.signal_id = late.signal_id
+        RETURNING signals.signal_id
+    )
+    SELECT pg_notify('signals', signal_id) FROM ended
     """
 )
 _RELEASE = Statement(
@@ -111,6 +137,22 @@ async def claim_signals(
     )
     found = [read_signal(row) for row in rows]
     return sorted(found, key=lambda stored: (stored.committed_at, stored.signal.signal_id))
+
+
+async def expire_signals(db: QuickDatabase, rules: OrderRules, now: datetime) -> int:
+    """End entries that were never claimed and are too old by now; return how many.
+
+    A trade starts only after a claim. So nobody can be trading these, and a storm of signals
+    leaves no queue of trades behind that would only find out that they are late.
+    """
+    expired = await db.lane.rows(
+        _EXPIRE,
+        now=now,
+        limit=EXPIRED_MAX,
+        after_commit=rules.entry_expires_after,
+        after_trade=rules.traded_expires_after,
+    )
+    return len(expired)
 
 
 async def release_claim(db: QuickDatabase, signal_id: SignalId, claimant: str) -> None:

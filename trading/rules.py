@@ -101,6 +101,14 @@ class OrderRules:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceRules:
+    """How many trades one process has on the way to their first order at once."""
+
+    young_max: int = 8
+    young_for: timedelta = timedelta(seconds=2)  # then it may be elsewhere, and counts no more
+
+
+@dataclass(frozen=True, slots=True)
 class ThrottleRules:
     """How fast orders leave one process: 20 % of what the venue allows a signer (40/s, 60 burst).
 
@@ -161,6 +169,7 @@ class Rules:
     risk: RiskRules = field(default_factory=RiskRules)
     orders: OrderRules = field(default_factory=OrderRules)
     throttle: ThrottleRules = field(default_factory=ThrottleRules)
+    pace: PaceRules = field(default_factory=PaceRules)
     exits: ExitRules = field(default_factory=ExitRules)
     sweep: SweepRules = field(default_factory=SweepRules)
 

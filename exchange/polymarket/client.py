@@ -1,6 +1,6 @@
 """Our own orders at the venue: prepared exactly, posted once, followed by hash."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -81,10 +81,14 @@ class TradingAccount:
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """What a gateway may share or replace: fee schedules, and the generation of its orders."""
+    """What a gateway may share or replace: fee schedules, and the generation of its orders.
+
+    `on_post` is told of each order just before it is sent.
+    """
 
     fees: FeeSchedules
     form: OrderForm
+    on_post: Callable[[Intent], None] | None = None
 
 
 class PolymarketGateway:
@@ -104,6 +108,7 @@ class PolymarketGateway:
         self._signer = signer
         self._fees = parts.fees
         self._form = parts.form
+        self._on_post = parts.on_post
         self._rest = PrivateRest(access, account.user)
         self._owner = Owner(account.user.credentials.key, account.funder)
 
@@ -157,6 +162,8 @@ class PolymarketGateway:
         terms = PostTerms(self._owner.api_key, intent.order_type)
         body = write_body(self._form.write_post(order, signature, terms))
         request = HttpRequest("POST", "/order", body=body, timeout_s=POST_TIMEOUT_S)
+        if self._on_post is not None:
+            self._on_post(intent)
         try:
             answer = await self._rest.send(request)
         except (UnavailableError, WireError) as error:

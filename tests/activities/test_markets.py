@@ -1,7 +1,12 @@
 """Markets come from the records, then from the venue; books always from the venue."""
 
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
+import pytest
+
+from exchange.port import UnavailableError
 from storage.postgres import PostgresStore
 from tests.activities.desk import Desk
 from tests.storage.builders import NO, WALLET, YES
@@ -30,3 +35,21 @@ async def test_a_quote_is_the_book_with_its_volatility(desk: Desk) -> None:
     quote = await desk.markets.quote(YES)
     assert quote.book == await desk.markets.book(YES)
     assert quote.volatility == 0
+
+
+async def test_entries_share_a_book_for_half_a_second(desk: Desk) -> None:
+    markets = desk.markets
+    shared = (await markets.quote(YES)).book
+    desk.venue.quote("0.40", "0.42")
+    desk.clock.advance(timedelta(milliseconds=500))
+    assert await markets.recent_book(YES) == (await markets.quote(YES)).book == shared
+    fresh = await markets.book(YES)
+    assert fresh.asks[0].price == Decimal("0.42")
+    desk.clock.advance(timedelta(milliseconds=1))
+    assert (await markets.recent_book(YES)).asks == fresh.asks
+
+
+async def test_what_the_venue_cannot_tell_is_unavailable(desk: Desk) -> None:
+    desk.venue.script.is_away = True
+    with pytest.raises(UnavailableError):
+        await desk.markets.quote(YES)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.signals import describe
+from activities.signals import SignalActivities, SignalPorts, describe
 from tests.activities.desk import SIGNAL, Desk
 from tests.fakes import Answer
 from tests.storage.builders import market, signal, whale, whale_fill
@@ -23,6 +23,28 @@ async def test_a_good_signal_is_copied_and_the_first_verdict_stands(desk: Desk) 
     desk.clock.advance(timedelta(seconds=60))
     desk.venue.quote(None)
     assert await desk.signals.assess_signal(SIGNAL) == assessment
+
+
+async def test_a_signal_that_is_too_old_asks_the_venue_nothing(desk: Desk) -> None:
+    told = replace(signal("lost"), token_id=TokenId("9" * 77), traded_at=desk.clock())
+    await desk.store.record_signal(told, desk.clock())
+    desk.clock.advance(timedelta(seconds=6))
+    desk.venue.script.is_away = True
+    old = await desk.signals.assess_signal(SignalId("lost"))
+    assert (old.reason, old.ended_as) == (Reason.SIGNAL_TOO_OLD, SignalState.EXPIRED)
+
+
+async def test_whoever_started_a_trade_is_told_of_its_end(desk: Desk) -> None:
+    told: list[SignalId] = []
+    store = desk.store
+    ports = SignalPorts(store, store, store, store, desk.markets, desk.bell, told.append)
+    signals = SignalActivities(ports, desk.rules, desk.clock)
+    await desk.tell("no")
+    await signals.refuse_signal(SignalId("no"), SignalState.FILTERED, Reason.WHALE_UNKNOWN)
+    order_hash = await desk.committed()
+    await desk.traded(order_hash)
+    await signals.conclude_signal(SIGNAL, [order_hash])
+    assert told == ["no", SIGNAL]
 
 
 async def test_every_no_says_how_the_signal_ends(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -18,11 +18,13 @@ from temporalio.service import RPCError, RPCStatusCode
 import ingest.dispatch
 from exchange.port import UnavailableError, WireError
 from ingest.dispatch import Dispatcher, DispatchPorts
+from ingest.pace import Pace
 from storage.bell import PostgresBell
 from storage.postgres import PostgresStore
 from tests.ingest.desk import ShakyStore, until, utc_now
 from tests.storage.builders import NOW, market, signal, whale
-from trading.types import Market, SignalId, SignalState, TokenId
+from trading.rules import PaceRules, Rules
+from trading.types import Market, Side, SignalId, SignalState, TokenId
 from workflows import names
 
 
@@ -72,13 +74,16 @@ class Office:
     bell: PostgresBell
     prefix: str
     venue: Venue = field(default_factory=Venue)
+    rules: Rules = field(default_factory=Rules)
+    paces: dict[str, Pace] = field(default_factory=dict)
 
     def name(self, number: int) -> SignalId:
         return SignalId(f"{self.prefix}-{number}")
 
-    async def commit(self, *numbers: int) -> None:
+    async def commit(self, *numbers: int, side: Side = Side.BUY) -> None:
         for number in numbers:
-            await self.store.record_signal(signal(self.name(number)), utc_now())
+            fresh = replace(signal(self.name(number)), traded_at=utc_now(), side=side)
+            await self.store.record_signal(fresh, utc_now())
 
     def handle(self, number: int) -> WorkflowHandle[Any, Any]:
         return self.temporal.client.get_workflow_handle(names.copy_trade_id(self.name(number)))
@@ -97,8 +102,12 @@ class Office:
     async def dispatching(self, *claimants: str, store: object = None) -> AsyncIterator[None]:
         known = cast("PostgresStore", store or self.store)
         temporal = cast("Client", self.temporal)
-        ports = DispatchPorts(known, known, self.bell, temporal, self.venue.find)
-        tasks = [asyncio.create_task(Dispatcher(ports, name, utc_now).run()) for name in claimants]
+        dispatchers = []
+        for name in claimants:
+            pace = self.paces[name] = Pace(self.rules.pace)
+            ports = DispatchPorts(known, known, self.bell, temporal, self.venue.find, pace)
+            dispatchers.append(Dispatcher(ports, name, self.rules.orders, utc_now))
+        tasks = [asyncio.create_task(dispatcher.run()) for dispatcher in dispatchers]
         try:
             yield
             assert not any(task.done() for task in tasks), tasks
@@ -262,3 +271,43 @@ async def test_a_signal_whose_facts_cannot_be_read_holds_up_no_other(
         shaky.refused = set()
         await office.commit(2)
         await office.all_run(2)
+
+
+async def test_no_more_trades_start_than_can_be_sent_in_time(office: Office) -> None:
+    office.rules = replace(office.rules, pace=PaceRules(young_max=2, young_for=timedelta(hours=1)))
+    await office.commit(1, 2, 3, 4)
+    async with office.dispatching("one"):
+        await office.all_run(1, 2)
+        assert await office.states([3, 4]) == [SignalState.WAITING] * 2
+        claimed = await office.store.claim_signals("another worker", 1, utc_now())
+        assert [each.signal.signal_id for each in claimed] == [office.name(3)]
+        office.paces["one"].passed(office.name(2))
+        await office.all_run(1, 2, 4)
+
+
+async def test_a_trade_that_is_not_heard_of_holds_up_the_others_for_a_moment_only(
+    office: Office,
+) -> None:
+    brief = PaceRules(young_max=1, young_for=timedelta(milliseconds=50))
+    office.rules = replace(office.rules, pace=brief)
+    await office.commit(1, 2, 3)
+    async with office.dispatching("one"):
+        await office.all_run(1, 2, 3)
+
+
+async def test_sales_of_whales_take_no_room(office: Office) -> None:
+    office.rules = replace(office.rules, pace=PaceRules(young_max=1, young_for=timedelta(hours=1)))
+    await office.commit(1, 2, 3, side=Side.SELL)
+    async with office.dispatching("one"):
+        await office.all_run(1, 2, 3)
+
+
+async def test_what_is_too_old_already_ends_without_a_workflow(office: Office) -> None:
+    old = utc_now() - timedelta(seconds=6)
+    late = replace(signal(office.name(1)), traded_at=old)
+    await office.store.record_signal(late, old)
+    await office.commit(2)
+    async with office.dispatching("one"):
+        await office.all_run(2)
+    assert await office.states([1]) == [SignalState.EXPIRED]
+    assert office.temporal.asked == [names.copy_trade_id(office.name(2))]

@@ -1,16 +1,19 @@
 import asyncio
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from storage.bell import PostgresBell
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from storage.tables import whales
 from tests.storage.builders import NOW, later, signal, whale
+from trading.rules import OrderRules
 from trading.types import Reason, Refusal, Side, SignalId, SignalState
 
+RULES = OrderRules()
 NO = Refusal(Reason.SPREAD_TOO_WIDE, {"spread": "0.05", "ask": "0.55", "bid": "0.50"})
 
 
@@ -117,3 +120,49 @@ async def test_the_first_verdict_of_a_step_stands_with_its_order(store: Postgres
     assert stored == verdict
     assert list(stored) == list(verdict)
     assert await store.load_decision(SignalId("s1"), "check_risk") is None
+
+
+async def test_entries_that_nobody_claimed_in_time_end_at_once(
+    store: PostgresStore, database_url: str
+) -> None:
+    bell = PostgresBell(database_url)
+    await bell.wait("signals", "", timedelta(0))
+    await store.record_signal(signal("late"), NOW)
+    await store.record_signal(signal("in time"), later(3))
+    await store.record_signal(signal("traded long ago", traded_at=later(-7)), later(3))
+    await store.record_signal(signal("sale", side=Side.SELL), NOW)
+    assert await store.expire_signals(RULES, later(4)) == 1  # ten seconds after its trade
+    assert await store.expire_signals(RULES, later(5)) == 0  # the deadline itself is in time
+    assert await store.expire_signals(RULES, later(6)) == 1
+    assert await store.expire_signals(RULES, later(6)) == 0
+    late = await store.load_signal(SignalId("late"))
+    assert late is not None
+    assert late.state is SignalState.EXPIRED
+    assert late.refusal is not None
+    assert late.refusal.reason is Reason.SIGNAL_TOO_OLD
+    assert datetime.fromisoformat(late.refusal.numbers["deadline"]) == later(5)
+    assert datetime.fromisoformat(late.refusal.numbers["now"]) == later(6)
+    assert await bell.wait("signals", "late", timedelta(seconds=5))
+    await bell.close()
+    assert names(await store.claim_signals("a", 9, later(6))) == ["sale", "in time"]
+
+
+async def test_a_claimed_entry_is_never_ended_over_its_trade(store: PostgresStore) -> None:
+    """A trade may be under way although its claim has run out."""
+    await store.record_signal(signal(), NOW)
+    await store.claim_signals("a", 1, NOW)
+    assert await store.expire_signals(RULES, later(60)) == 0
+    assert names(await store.claim_signals("b", 1, later(60))) == ["s1"]
+
+
+async def test_claiming_and_ending_at_once_share_no_entry(store: PostgresStore) -> None:
+    for n in range(40):
+        await store.record_signal(signal(f"s{n}"), NOW)
+    claiming = asyncio.create_task(claim_all(store, later(6)))
+    counts = [store.expire_signals(RULES, later(6)) for _ in range(4)]
+    ended = sum(await asyncio.gather(*counts)) + await claiming
+    assert ended + await store.expire_signals(RULES, later(6)) == 40
+
+
+async def claim_all(store: PostgresStore, now: datetime) -> int:
+    return len(await store.claim_signals("a", 40, now))
