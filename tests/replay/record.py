@@ -9,13 +9,15 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.records import Command
 from embedded.ports import free_port
 from embedded.postgres import PostgresSettings, prepare_postgres
 from embedded.processes import Supervisor, SupervisorSettings
@@ -25,19 +27,21 @@ from embedded.temporal_client import NamespaceNeeds, prepare_namespace
 from storage.migrate import migrate
 from tests.activities.desk import held
 from tests.fakes import Answer
-from tests.workflows.hall import Hall, Owner, Trade, open_hall, until
+from tests.workflows.hall import Hall, Owner, Reconciliation, Trade, open_hall, until
 from trading.types import ExitReason, ExitRequest, LevelChange, OrderType, Price, Side
+from workflows import names
+from workflows.copy_trade import CopyTradeWorkflow
 from workflows.names import SEARCH_ATTRIBUTES
 from workflows.position import PositionWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
+ASKED = Command("ann", "because")
 CLOSE = ExitRequest(ExitReason.OPERATOR, who="ann", why="enough")
 NOISE = {
     "identity",
     "stackTrace",
     "binaryChecksum",
     "workerVersion",
-    "sdkMetadata",
     "meteringMetadata",
 }
 
@@ -48,7 +52,7 @@ class Shelf:
 
     folder: Path = HISTORIES
 
-    async def put(self, name: str, handle: Trade | Owner) -> None:
+    async def put(self, name: str, handle: Trade | Owner | Reconciliation) -> None:
         """Keep a history as compact JSON, without what names this machine."""
         history = json.loads((await handle.fetch_history()).to_json())
         self.folder.mkdir(exist_ok=True)
@@ -135,7 +139,100 @@ async def record_cancelled(hall: Hall, shelf: Shelf) -> None:
     await shelf.put("position-tried-again", owner)
 
 
-RECORDERS = (record_filled, record_no, record_partial, record_cancelled)
+async def record_held(hall: Hall, shelf: Shelf) -> None:
+    """Held before it could send anything, and released."""
+    held_trade = await hall.start_held(ASKED)
+
+    async def waits() -> bool:
+        history = await held_trade.fetch_history()
+        return any(e.HasField("timer_started_event_attributes") for e in history.events)
+
+    await until(waits)
+    await held_trade.execute_update(CopyTradeWorkflow.release, ASKED)
+    await held_trade.result()
+    await shelf.put("copy-trade-held", held_trade)
+
+
+async def record_stopped(hall: Hall, shelf: Shelf) -> None:
+    """Told to stop retrying while its first order is sent, of which a part is filled."""
+    hall.desk.venue.script.matched_share = Decimal("0.5")
+    stopped = await hall.start_while_posting(names.STOP_RETRYING, ASKED)
+    await stopped.result()
+    await shelf.put("copy-trade-stopped", stopped)
+
+
+async def record_cancelled_by_command(hall: Hall, shelf: Shelf) -> None:
+    """Cancelled by command, and from Temporal too while the clean-up is under way."""
+    trade = await _resting(hall)
+    hall.desk.venue.fill(hall.desk.venue.posts[0], "0.5")
+    hall.desk.venue.script.is_away = True
+    await trade.execute_update(CopyTradeWorkflow.cancel, ASKED)
+    await trade.cancel()
+    hall.desk.venue.script.is_away = False
+    await trade.result()
+    await shelf.put("copy-trade-cancelled-by-command", trade)
+
+
+async def record_cancelled_in_temporal(hall: Hall, shelf: Shelf) -> None:
+    """Cancelled from Temporal alone, by the code that shields the clean-up."""
+    trade = await _resting(hall)
+    await trade.cancel()
+    await trade.result()
+    await shelf.put("copy-trade-cancelled-in-temporal", trade)
+
+
+async def record_reconciled(hall: Hall, shelf: Shelf) -> None:
+    """A trade terminated under our hands, and the run that settles it."""
+    sweep = replace(hall.desk.rules.sweep, sweep_for=timedelta(minutes=2), young=timedelta(0))
+    hall.desk.rules = replace(hall.desk.rules, sweep=sweep)
+    trade = await _resting(hall)
+    await hall.desk.store.release_claim(hall.signal_of(trade), "w1")
+    await trade.terminate()
+    reconciliation = await hall.reconcile()
+    await reconciliation.result()
+    await shelf.put("reconcile", reconciliation)
+
+
+async def record_position_cancelled(hall: Hall, shelf: Shelf) -> None:
+    """A position whose first owner left an exit's order, and whose second one is cancelled."""
+    position = await hall.desk.opened()
+    await hall.desk.exit_of(position)
+    hall.desk.venue.answer_with(Answer.KILL)
+    owner = await hall.own(position.position_id)
+
+    async def has_begun() -> bool:
+        return bool((await owner.fetch_history()).events[5:])
+
+    await until(has_begun)
+    await owner.cancel()
+    await owner.result()
+    await shelf.put("position-cancel-refused", owner)
+
+
+async def _resting(hall: Hall) -> Trade:
+    hall.desk.rules = hall.desk.rules.with_entry_order_type(OrderType.GTC)
+    hall.desk.venue.answer_with(Answer.LIVE)
+    trade = await hall.start()
+
+    async def is_posted() -> bool:
+        return bool(hall.desk.venue.orders)
+
+    await until(is_posted)
+    return trade
+
+
+RECORDERS = (
+    record_filled,
+    record_no,
+    record_partial,
+    record_cancelled,
+    record_held,
+    record_stopped,
+    record_cancelled_by_command,
+    record_cancelled_in_temporal,
+    record_reconciled,
+    record_position_cancelled,
+)
 
 
 async def main(wanted: list[str]) -> None:

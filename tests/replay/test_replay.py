@@ -5,21 +5,25 @@ from pathlib import Path
 
 import pytest
 from temporalio import workflow
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.orders import OrderActivities
-from activities.records import TradeEnd
+from activities.records import Command, FillReport, TradeEnd
 from activities.signals import SignalActivities
-from tests.workflows.hall import OURS
-from trading.types import SignalId
-from workflows import options
+from tests.workflows.hall import OURS, open_hall
+from trading.types import OrderHash, SignalId, SignalState
+from workflows import copy_trade, execution, options
+from workflows.control import Control
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
+from workflows.reconcile import ReconcileWorkflow
 
-HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+WORKFLOWS = (CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow)
+HISTORIES_FOLDER = Path(__file__).parent / "histories"
+HISTORIES = sorted(HISTORIES_FOLDER.glob("*.json"))
 COPIES = [path for path in HISTORIES if path.stem.startswith("copy-trade")]
 EVENTS_MAX = 60
 EVENTS_WITH_REMAINDERS_MAX = 100
@@ -59,10 +63,16 @@ def test_every_workflow_and_main_path_is_recorded() -> None:
         "copy-trade-filtered",
         "copy-trade-rejected",
         "copy-trade-cancelled",
+        "copy-trade-cancelled-by-command",
+        "copy-trade-cancelled-in-temporal",
+        "copy-trade-held",
         "copy-trade-mirrored",
+        "copy-trade-stopped",
+        "position-cancel-refused",
         "position-closed",
         "position-redeemed",
         "position-tried-again",
+        "reconcile",
     }
 
 
@@ -70,8 +80,7 @@ def test_every_workflow_and_main_path_is_recorded() -> None:
 async def test_a_recorded_workflow_replays(path: Path) -> None:
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*OURS)
     for runner in (UnsandboxedWorkflowRunner(), SandboxedWorkflowRunner(restrictions=restrictions)):
-        both = replayer(runner, CopyTradeWorkflow, PositionWorkflow)
-        await both.replay_workflow(history(path))
+        await replayer(runner, *WORKFLOWS).replay_workflow(history(path))
 
 
 @pytest.mark.parametrize("path", COPIES, ids=lambda path: path.stem)
@@ -79,6 +88,70 @@ async def test_a_changed_order_of_steps_is_found_out(path: Path) -> None:
     hasty = replayer(UnsandboxedWorkflowRunner(), HastyCopyTradeWorkflow)
     with pytest.raises(workflow.NondeterminismError):
         await hasty.replay_workflow(history(path))
+
+
+async def look_before_sending(order_hash: OrderHash, control: Control) -> FillReport:
+    """Wait for the fills of an order that was not sent yet."""
+    del control
+    await workflow.execute_activity_method(OrderActivities.await_fill, order_hash, **options.AWAIT)
+    await workflow.execute_activity_method(OrderActivities.place_order, order_hash, **options.PLACE)
+    return await workflow.execute_local_activity_method(
+        OrderActivities.record_fills, order_hash, **options.RECORD
+    )
+
+
+async def settle_never(order_hashes: tuple[OrderHash, ...]) -> None:
+    """Conclude without the chain's word."""
+    del order_hashes
+
+
+async def forget_the_venue(trade: CopyTradeWorkflow, signal_id: SignalId) -> TradeEnd:
+    """Write the end of a cancelled trade without cancelling anything."""
+    del trade
+    return await workflow.execute_local_activity_method(
+        SignalActivities.cancel_signal, args=[signal_id, []], **options.RECORD
+    )
+
+
+async def leave_orders_alone(position: PositionWorkflow, order_hashes: object) -> None:
+    """Begin the next exit order beside one that an earlier owner left."""
+    del position, order_hashes
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "changed", "recorded"),
+    [
+        (execution, "_traded", look_before_sending, "copy-trade-filled"),
+        (execution, "_traded", look_before_sending, "copy-trade-held"),
+        (copy_trade, "settle", settle_never, "copy-trade-stopped"),
+        (CopyTradeWorkflow, "_clean_up", forget_the_venue, "copy-trade-cancelled"),
+        (CopyTradeWorkflow, "_clean_up", forget_the_venue, "copy-trade-cancelled-by-command"),
+        (PositionWorkflow, "_finish", leave_orders_alone, "position-cancel-refused"),
+    ],
+)
+async def test_a_planted_change_of_the_steps_order_is_found_out(
+    place: object, name: str, changed: object, recorded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = HISTORIES_FOLDER / f"{recorded}.json"
+    runner = UnsandboxedWorkflowRunner()
+    await replayer(runner, *WORKFLOWS).replay_workflow(history(path))
+    monkeypatch.setattr(place, name, changed)
+    with pytest.raises(workflow.NondeterminismError):
+        await replayer(runner, *WORKFLOWS).replay_workflow(history(path))
+
+
+@pytest.mark.parametrize("cached", [0, 10], ids=["cold", "warm"])
+async def test_a_trade_replays_from_its_beginning_at_every_task_and_afterwards(
+    temporal_client: Client, database_url: str, cached: int
+) -> None:
+    async with open_hall(temporal_client, database_url) as hall, hall.worker(cached):
+        trade = await hall.start_held(Command("ann", "because"))
+        await trade.execute_update(CopyTradeWorkflow.release, Command("ann", "go on"))
+        assert (await trade.result()).state is SignalState.FILLED
+        assert len(hall.desk.venue.posts) == 1
+        await replayer(UnsandboxedWorkflowRunner(), *WORKFLOWS).replay_workflow(
+            await trade.fetch_history()
+        )
 
 
 @pytest.mark.parametrize("path", COPIES, ids=lambda path: path.stem)
