@@ -87,12 +87,16 @@ class OrphanKeeper:
         return after.is_done
 
     async def end_signal(self, stored: StoredSignal) -> bool:
-        """Write the one end of a signal whose trade is gone, once all its orders are done."""
+        """Write the one end of a signal whose trade is gone, once all its orders are done.
+
+        What it bought has an owner by then.
+        """
         signal_id = stored.signal.signal_id
         order_hashes = await self._ports.orders.orders_of_signal(signal_id)
         progresses = [await self._progress(order_hash) for order_hash in order_hashes]
         if not all(p.is_done for p in progresses) or await self._is_being_answered(stored):
             return False
+        await self._own_what_it_bought(stored)
         if order_hashes:
             state = (await self._ports.ends.cancel_signal(signal_id, order_hashes)).state
         else:
@@ -148,6 +152,14 @@ class OrphanKeeper:
         """Tell whether a sender whose workflow is gone may still be waiting for its answer."""
         sender_ends_at = order.changed_at + self._rules.sender_ends_within
         return progress.state is OrderState.SENDING and self._clock() < sender_ends_at
+
+    async def _own_what_it_bought(self, stored: StoredSignal) -> None:
+        signal = stored.signal
+        position = await self._ports.positions.find_open(signal.wallet, signal.token_id)
+        if position is None or not position.size:
+            return
+        if not await self._ports.owners.running_positions([position.position_id]):
+            await self.own_position(position)
 
     async def _is_being_answered(self, stored: StoredSignal) -> bool:
         """Tell whether the position that a whale's sale reduces is being sold by its owner."""

@@ -178,9 +178,18 @@ async def test_a_signal_waits_for_its_orders_and_ends_by_what_they_got(desk: Des
     order_hash = await desk.committed()
     stored = await running(desk)
     assert not await keeper(desk).end_signal(stored)
-    await desk.traded(order_hash)
-    assert await keeper(desk).end_signal(stored)
+    position_id = await desk.traded(order_hash)
+    register = Register()
+    assert await keeper(desk, register).end_signal(stored)
     assert await desk.state() is SignalState.FILLED
+    assert register.positions == {position_id}
+
+
+async def test_a_signal_does_not_end_while_what_it_bought_cannot_be_owned(desk: Desk) -> None:
+    await desk.traded(await desk.committed())
+    with pytest.raises(ConnectionError):
+        await keeper(desk, Register(is_away=True)).end_signal(await running(desk))
+    assert await desk.state() is SignalState.RUNNING
 
 
 async def test_a_signal_whose_orders_got_nothing_ends_cancelled(desk: Desk) -> None:
