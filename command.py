@@ -54,10 +54,24 @@ class TellTrade:
     why: str
 
 
-Ask = ListReviews | ShowReview | ResolveReview | TellTrade
+@dataclass(frozen=True, slots=True)
+class ListHalts:
+    """Show what halts entries until a person clears it."""
 
-REVIEW = "review"
-COMMANDS = (REVIEW, *TradeCommand)
+
+@dataclass(frozen=True, slots=True)
+class ClearHalt:
+    """Let entries go on that a halt stops; it is named by the beginning of its key."""
+
+    halt: str
+    who: str
+    why: str
+
+
+Ask = ListReviews | ShowReview | ResolveReview | TellTrade | ListHalts | ClearHalt
+
+REVIEW, HALTS, CLEAR = "review", "halts", "clear"
+COMMANDS = (REVIEW, HALTS, CLEAR, *TradeCommand)
 _HELP = {
     TradeCommand.CANCEL: "cancel a running trade at the venue, and keep what it has bought",
     TradeCommand.HOLD: "let a running trade send no order until it is released",
@@ -77,6 +91,12 @@ def add_commands(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
     shown.add_argument("review_id", metavar="ID", type=_number)
     _add_json(shown)
     _add_resolve(actions.add_parser("resolve", help="take a review off the queue"))
+    _add_json(add_parser(HALTS, help="what halts entries until a person clears it"))
+    clear = add_parser(CLEAR, help="let entries go on that a halt stops")
+    clear.add_argument("halt", metavar="KEY", help="the beginning of its key", type=_words)
+    _add_who(clear)
+    clear.add_argument("--why", required=True, type=_words)
+    _add_json(clear)
     for command, text in _HELP.items():
         told = add_parser(command.value, help=text)
         told.add_argument("signal", metavar="SIGNAL", help="the beginning of its id", type=_words)
@@ -90,6 +110,10 @@ def ask_of(options: argparse.Namespace) -> Ask:
     if options.command in list(TradeCommand):
         command = TradeCommand(options.command)
         return TellTrade(command, options.signal, options.who, options.why)
+    if options.command == HALTS:
+        return ListHalts()
+    if options.command == CLEAR:
+        return ClearHalt(options.halt, options.who, options.why)
     if options.action == "list":
         return ListReviews(open_only=not options.all)
     if options.action == "show":

@@ -15,10 +15,27 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.records import Command
 from answers import Answer
-from command import Ask, ListReviews, ResolveReview, ShowReview, TellTrade, TradeCommand
+from command import (
+    Ask,
+    ClearHalt,
+    ListHalts,
+    ListReviews,
+    ResolveReview,
+    ShowReview,
+    TellTrade,
+    TradeCommand,
+)
 from embedded.addresses import load_addresses
 from inquire import InquireError, Stack, find_signal, open_records
-from review_answers import answer_command, answer_resolved, answer_review, answer_reviews
+from review_answers import (
+    answer_cleared,
+    answer_command,
+    answer_halts,
+    answer_resolved,
+    answer_review,
+    answer_reviews,
+)
+from storage.clearing import Clearance, lift_halt, list_halts
 from storage.port import StoredSignal
 from storage.postgres import PostgresStore
 from storage.replays import NotResolved, Verdict
@@ -60,6 +77,12 @@ async def operate(settings: OperatedStack, ask: Ask) -> Answer:
         case ListReviews() | ShowReview() | ResolveReview():
             async with open_records(settings) as store:
                 return await _review(store, ask)
+        case ListHalts():
+            async with open_records(settings) as store:
+                return answer_halts(await list_halts(store))
+        case ClearHalt():
+            async with open_records(settings) as store:
+                return await _clear(store, ask)
     assert_never(ask)
 
 
@@ -88,6 +111,19 @@ async def _resolve(store: PostgresStore, ask: ResolveReview) -> Answer:
     if isinstance(outcome, NotResolved):
         raise InquireError(f"review {ask.review_id} is not resolved: {outcome.why}")
     return answer_resolved(outcome, asked_to_clear=ask.clears_halt)
+
+
+async def _clear(store: PostgresStore, ask: ClearHalt) -> Answer:
+    found = [h for h in await list_halts(store) if h.key.startswith(ask.halt.lower())]
+    if len(found) != 1:
+        count = "none" if not found else f"{len(found)}: give more of its key"
+        raise InquireError(f"expected one halt whose key begins {ask.halt!r}, found {count}")
+    (halt,) = found
+    clearance = Clearance(ask.who, ask.why)
+    why_not = await lift_halt(store, halt.scope, halt.key, clearance, datetime.now(UTC))
+    if why_not is not None:
+        raise InquireError(f"the halt of {halt.key} is not cleared: {why_not}")
+    return answer_cleared(halt, clearance)
 
 
 async def _tell(settings: OperatedStack, ask: TellTrade) -> Answer:

@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 from activities.records import Command
 from answers import ID_SHOWN, Answer, iso, label, plain, table
+from storage.breakers import Halt
+from storage.clearing import Clearance
 from storage.replays import Resolved
 from storage.review_evidence import Proof
 from storage.reviews import StoredReview
@@ -169,3 +171,33 @@ def answer_command(signal_id: SignalId, name: str, command: Command) -> Answer:
     follow = f"whalecopy why {signal_id[:ID_SHOWN]}"
     found = {"signal_id": signal_id, "command": name, **asdict(command), "accepted": True}
     return Answer(found, f"{name} of signal {signal_id} is accepted: see `{follow}`")
+
+
+def answer_halts(found: Sequence[Halt]) -> Answer:
+    """Write what halts entries."""
+    lines = [
+        (
+            f"{halt.halted_at:%m-%d %H:%M:%S}",
+            halt.scope.value,
+            halt.key[:ID_SHOWN],
+            _short(halt.reason),
+        )
+        for halt in found
+    ]
+    text = table(("SINCE", "SCOPE", "KEY", "REASON"), lines, "nothing halts entries")
+    return Answer([_halt(halt) for halt in found], text)
+
+
+def answer_cleared(halt: Halt, clearance: Clearance) -> Answer:
+    """Tell that entries may go on."""
+    text = f"entries of {halt.scope.lower()} {halt.key} may go on; it was halted: {halt.reason}"
+    return Answer({**_halt(halt), "cleared_by": clearance.who, "why": clearance.why}, plain(text))
+
+
+def _halt(halt: Halt) -> Mapping[str, object]:
+    return {
+        "scope": halt.scope.value,
+        "key": halt.key,
+        "reason": halt.reason,
+        "halted_at": iso(halt.halted_at),
+    }

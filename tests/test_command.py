@@ -5,6 +5,8 @@ import pytest
 from command import (
     COMMANDS,
     Ask,
+    ClearHalt,
+    ListHalts,
     ListReviews,
     ResolveReview,
     ShowReview,
@@ -43,6 +45,11 @@ def test_a_review_is_resolved_by_somebody_with_a_note(ann: None) -> None:
     assert read("review", "resolve", "12", *words) == ResolveReview(
         12, "bob", "ok", clears_halt=True, replays=True
     )
+
+
+def test_halts_are_listed_and_cleared(ann: None) -> None:
+    assert read("halts") == ListHalts()
+    assert read("clear", "0xab", "--why", "mended") == ClearHalt("0xab", "ann", "mended")
 
 
 @pytest.mark.parametrize("name", list(TradeCommand))

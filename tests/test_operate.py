@@ -4,18 +4,40 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import operate as operate_module
 from activities.records import Command
-from command import ListReviews, ResolveReview, ShowReview, TellTrade, TradeCommand
+from command import (
+    ClearHalt,
+    ListHalts,
+    ListReviews,
+    ResolveReview,
+    ShowReview,
+    TellTrade,
+    TradeCommand,
+)
 from embedded.addresses import Addresses, save_addresses
 from inquire import InquireError, inquire
 from operate import operate
+from storage.clearing import list_halts
 from storage.postgres import PostgresStore
-from tests.storage.builders import NOW, WALLET, entry, later, market, reserved, signal, usd
+from storage.tables import events
+from tests.storage.builders import (
+    NOW,
+    WALLET,
+    YES,
+    entry,
+    later,
+    market,
+    reserved,
+    signal,
+    trade,
+    usd,
+)
 from trading.orders import Ruling
 from trading.profiles import DEFAULT
 from trading.rules import RiskRules, Rules
@@ -254,3 +276,32 @@ async def test_a_namespace_that_is_not_there_is_told(temporal: Stack, store: Pos
     elsewhere = replace(temporal, temporal_namespace="elsewhere")
     with pytest.raises(InquireError, match=r"[Nn]amespace elsewhere"):
         await operate(elsewhere, TellTrade(TradeCommand.CANCEL, "cc", "ann", "odd"))
+
+
+async def test_a_halt_is_listed_and_cleared_by_somebody_for_a_reason(
+    stack: Stack, store: PostgresStore
+) -> None:
+    assert "nothing halts" in (await operate(stack, ListHalts())).as_text()
+    await store.halt_wallet("the API key is refused", NOW)
+    assert "the API key is refused" in (await operate(stack, ListHalts())).as_text()
+    with pytest.raises(InquireError, match="found none"):
+        await operate(stack, ClearHalt("0x00", "ann", "guess"))
+    cleared = await operate(stack, ClearHalt(WALLET[:8], "ann", "a new key"))
+    assert "may go on" in cleared.as_text()
+    assert (await operate(stack, ListHalts())).as_json() == []
+    assert not (await store.load_portfolio(NOW)).entries_halted
+    async with store.transaction() as connection:
+        query = select(events.c.title).where(events.c.type == "halt_cleared")
+        assert (await connection.execute(query)).scalar_one() == "ann cleared it: a new key"
+
+
+async def test_a_halt_that_stands_for_a_fault_is_cleared_by_its_review_only(
+    stack: Stack, store: PostgresStore
+) -> None:
+    intent = await reserved(store, entry("s7#1"))
+    assert await store.begin_sending(intent.order.order_hash, 1, NOW)
+    too_much = trade(intent, size="200")
+    await store.fold(intent.order.order_hash, [too_much], NOW)
+    with pytest.raises(InquireError, match="whalecopy review show"):
+        await operate(stack, ClearHalt(YES, "ann", "looks fine"))
+    assert len(await list_halts(store)) == 1
