@@ -82,7 +82,8 @@ class Play:
         assert code == CRASHED, f"expected a death at {self._run.point}, exit status {code}"
         if self._run.is_late:
             await self._scene.trade().cancel()
-        workers.append(await lane.hire(f"{name}-next", self._order_type))
+        heir = Orders("", self._run.kind, self._scene.token, plant=self._run.plant)
+        workers.append(await lane.hire(f"{name}-next", self._order_type, heir))
         return await self._scene.until_settled()
 
     @property

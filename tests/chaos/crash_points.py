@@ -43,7 +43,8 @@ class Run:
     """One death: at the `hit`-th time that the worker comes by a point with an order of a kind.
 
     `is_late` cancels only while no worker is there. `events_max` makes the position's workflow
-    continue as new early, and `is_dear` prices the first sale out of the market.
+    continue as new early, and `is_dear` prices the first sale out of the market. `plant` is a bug
+    in the worker that takes over.
     """
 
     point: str
@@ -53,12 +54,15 @@ class Run:
     is_late: bool = False
     events_max: int | None = None
     is_dear: bool = False
+    plant: str = ""
 
     @property
     def name(self) -> str:
         """Return what tells this run from all others."""
         more = "" if self.rests is Rests.NO else f"-{self.rests}"
-        return f"{self.point}:{self.hit}-{self.kind}{more}{'-unsold' if self.is_dear else ''}"
+        more += "-unsold" if self.is_dear else ""
+        more += f"-{self.plant}" if self.plant else ""
+        return f"{self.point}:{self.hit}-{self.kind}{more}"
 
     @property
     def is_short(self) -> bool:
@@ -105,3 +109,6 @@ RUNS: tuple[Run, ...] = (
     ),
     Run("CP-12", Kind.CANCEL, hit=2, rests=Rests.PARTLY),
 )
+
+PLANTED = Run("CP-5", Kind.ENTRY, plant="new-salt")
+"""What must not go well: the second worker signs another order than the one that was committed."""

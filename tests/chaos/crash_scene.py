@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from tests.chaos.crash_books import OVER, Books, faults, read_books, unfinished
 from tests.chaos.crash_nursery import Child
-from tests.chaos.crash_stage import Lane
+from tests.chaos.crash_stage import Lane, Row
 from trading.types import PositionId, Side, SignalId, SignalState, TokenId, Wallet
 from workflows import names
 
@@ -91,7 +91,7 @@ class Scene:
         while True:
             books = await read_books(self.lane, self.token)
             is_late = time.monotonic() > give_up_at
-            if is_late or not (unfinished(books) or await self._are_trades_open()):
+            if is_late or not (unfinished(books) or await self._is_at_work(books)):
                 return books
             await asyncio.sleep(POLL_S * 3)
 
@@ -106,9 +106,8 @@ class Scene:
             found += await self._failed_tasks(workflow_id)
         for position in books.positions:
             workflow_id = names.position_workflow_id(PositionId(position["position_id"]))
-            is_running = await self.status(workflow_id) is WorkflowExecutionStatus.RUNNING
-            if is_running is not (position["status"] not in OVER):
-                found.append(f"{workflow_id} {position['status']}, running: {is_running}")
+            if not await self._is_owned_rightly(position):
+                found.append(f"{workflow_id} is {await self.status(workflow_id)}: {position}")
             found += await self._failed_tasks(workflow_id)
         return found
 
@@ -122,9 +121,16 @@ class Scene:
             return None
         return told.status
 
-    async def _are_trades_open(self) -> bool:
-        statuses = [await self.status(names.copy_trade_id(s)) for s in self.signals]
-        return WorkflowExecutionStatus.RUNNING in statuses
+    async def _is_at_work(self, books: Books) -> bool:
+        """Tell whether a trade still runs, or a position's workflow is about to begin or end."""
+        trades = [await self.status(names.copy_trade_id(s)) for s in self.signals]
+        owned = [await self._is_owned_rightly(position) for position in books.positions]
+        return WorkflowExecutionStatus.RUNNING in trades or not all(owned)
+
+    async def _is_owned_rightly(self, position: Row) -> bool:
+        workflow_id = names.position_workflow_id(PositionId(position["position_id"]))
+        is_running = await self.status(workflow_id) is WorkflowExecutionStatus.RUNNING
+        return is_running is (position["status"] not in OVER)
 
     async def _failed_tasks(self, workflow_id: str) -> list[str]:
         handle = self.lane.temporal.get_workflow_handle(workflow_id)

@@ -20,6 +20,7 @@ from exchange.port import OrderDraft
 from storage.port import Reserved, StoredSignal
 from storage.postgres import PostgresStore
 from tests.chaos.crash_points import Kind
+from tests.chaos.plants import PLANTS
 from trading.orders import Intent, OrderProgress, PreparedOrder, UnsignedOrder
 from trading.submits import SubmitOutcome
 from trading.types import Price, Side
@@ -40,6 +41,7 @@ class Orders:
         buy_price: limit of its entries instead of the one that was found.
         sell_price: limit of its exits instead of the one that was found.
         events_max: events after which positions continue as new.
+        plant: name of a bug to put in, of `tests.chaos.plants`.
     """
 
     point: str
@@ -48,6 +50,7 @@ class Orders:
     buy_price: str = ""
     sell_price: str = ""
     events_max: int = 0
+    plant: str = ""
 
 
 class Trap:
@@ -113,6 +116,8 @@ def prepare(orders: Orders) -> None:
         _price_orders(orders)
     if orders.events_max:
         options.POSITION_EVENTS_MAX = orders.events_max
+    if orders.plant:
+        PLANTS[orders.plant]()
     if orders.point:
         _set(Trap(orders))
 

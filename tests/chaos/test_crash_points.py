@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.crash_matrix import play_all
 from tests.chaos.crash_play import Outcome
-from tests.chaos.crash_points import MEANING, RUNS, SHORT, SKIPPED, Kind, Run
+from tests.chaos.crash_points import MEANING, PLANTED, RUNS, SHORT, SKIPPED, Kind, Run
 from tests.chaos.crash_stage import Lane
 
 
@@ -18,7 +18,7 @@ async def played(request: pytest.FixtureRequest, lanes: Sequence[Lane]) -> Mappi
         for item in request.session.items
         if isinstance(item, pytest.Function) and "played" in item.fixturenames
     }
-    return await play_all(lanes, [run for run in RUNS if run in asked])
+    return await play_all(lanes, [run for run in (*RUNS, PLANTED) if run in asked])
 
 
 def check(run: Run, played: Mapping[str, Outcome]) -> None:
@@ -35,6 +35,12 @@ def test_a_death_changes_nothing(run: Run, played: Mapping[str, Outcome]) -> Non
 @pytest.mark.parametrize("run", [r for r in RUNS if not r.is_short], ids=lambda run: run.name)
 def test_no_death_changes_anything(run: Run, played: Mapping[str, Outcome]) -> None:
     check(run, played)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("run", [PLANTED], ids=lambda run: run.name)
+def test_an_order_with_another_salt_is_caught(run: Run, played: Mapping[str, Outcome]) -> None:
+    assert any("at the venue is not ours" in fault for fault in played[run.name].faults)
 
 
 @pytest.mark.parametrize("point", MEANING)

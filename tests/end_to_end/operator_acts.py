@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from temporalio.client import WorkflowExecutionStatus
 
@@ -17,7 +18,7 @@ from tests.chaos.crash_points import Kind, Rests
 from tests.chaos.crash_scene import Scene, TooSlowError
 from tests.chaos.crash_stage import Lane
 from tests.chaos.crash_traps import Orders
-from trading.types import PositionId, Side
+from trading.types import ZERO, ExitReason, ExitRequest, PositionId, Side
 from workflows import names
 
 COMMAND_S = 30.0
@@ -32,6 +33,9 @@ class Told:
     seconds: float  # from the act to the end of everything
     orders: int  # at the venue
     posts: int  # that the venue counted
+    exits: int  # that were begun
+    bought: Decimal
+    sold: Decimal
     problems: Sequence[str]
     log: str
 
@@ -77,11 +81,18 @@ async def hire(scene: Scene, rests: Rests, workers: list[Child]) -> None:
 
 async def _tell(scene: Scene, books: Books, seconds: float, workers: Sequence[Child]) -> Told:
     problems = await scene.problems(books)
+    matched = {
+        side: sum((Decimal(o["matched"]) for o in books.venue_orders if o["side"] == side), ZERO)
+        for side in Side
+    }
     return Told(
         state=str(books.signals[0]["state"]),
         seconds=seconds,
         orders=len(books.venue_orders),
         posts=sum(order["posts"] for order in books.venue_orders),
+        exits=max((position["exit_epoch"] for position in books.positions), default=0),
+        bought=matched[Side.BUY],
+        sold=matched[Side.SELL],
         problems=problems,
         log="\n——\n".join([str(books), *(worker.told() for worker in workers)]),
     )
@@ -162,9 +173,7 @@ async def cancel_and_kill_worker(scene: Scene, workers: list[Child]) -> None:
 
 async def terminate_position(scene: Scene, workers: list[Child]) -> None:
     """End the workflow of the position that the trade made, and wait for another one."""
-    query = "SELECT position_id FROM positions WHERE token_id = :token"
-    (row,) = await scene.lane.rows(query, token=scene.token)
-    workflow_id = names.position_workflow_id(PositionId(row["position_id"]))
+    workflow_id = await _position_of(scene)
     words = ("workflow", "terminate", "--workflow-id", workflow_id, "--reason", "a test")
     await temporal(scene.lane, *words)
 
@@ -172,3 +181,20 @@ async def terminate_position(scene: Scene, workers: list[Child]) -> None:
         return await scene.status(workflow_id) is WorkflowExecutionStatus.RUNNING
 
     await scene.until(is_owned, workers[-1], "another owner")
+
+
+async def ask_for_exit_four_times(scene: Scene, _workers: list[Child]) -> None:
+    """Let stop, target, a person and the whale ask for the same exit at once."""
+    owner = scene.lane.temporal.get_workflow_handle(await _position_of(scene))
+    reasons = (ExitReason.STOP_LOSS, ExitReason.TAKE_PROFIT, ExitReason.OPERATOR)
+    requests = [ExitRequest(reason, Decimal(1), who="test") for reason in reasons]
+    await asyncio.gather(
+        *(owner.signal(names.REQUEST_EXIT, request) for request in requests),
+        scene.tell(Side.SELL),
+    )
+
+
+async def _position_of(scene: Scene) -> str:
+    query = "SELECT position_id FROM positions WHERE token_id = :token"
+    (row,) = await scene.lane.rows(query, token=scene.token)
+    return names.position_workflow_id(PositionId(row["position_id"]))

@@ -12,6 +12,7 @@ from tests.end_to_end.operator_acts import (
     Act,
     Told,
     act_on,
+    ask_for_exit_four_times,
     cancel_and_kill_worker,
     cancel_by_temporal,
     cancel_by_whalecopy,
@@ -40,7 +41,10 @@ DEEDS = (
         Deed("temporal cancel", Rests.PARTLY, cancel_by_temporal),
         Deed("whalecopy cancel", Rests.WHOLLY, cancel_by_whalecopy),
     ),
-    (Deed("terminate", Rests.PARTLY, terminate),),
+    (
+        Deed("terminate", Rests.PARTLY, terminate),
+        Deed("four exits", Rests.NO, ask_for_exit_four_times),
+    ),
     (
         Deed("terminate position", Rests.NO, terminate_position),
         Deed("reset", Rests.WHOLLY, reset_then_cancel),
@@ -106,3 +110,9 @@ def test_a_position_whose_workflow_was_terminated_is_owned_again(
     told = ended_well(done["terminate position"])
     assert told.state == "FILLED"
     assert told.seconds <= OWNED_S
+
+
+def test_whoever_asks_at_once_the_position_is_left_by_one_exit(done: Mapping[str, Told]) -> None:
+    told = ended_well(done["four exits"])
+    assert told.exits == 1
+    assert told.sold == told.bought > 0
