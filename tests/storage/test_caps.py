@@ -133,7 +133,16 @@ async def check(database_url: str, answers: Counter[str], samples: list[Decimal]
     await store.close()
 
 
-@pytest.mark.parametrize("scope", list(Scope))
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope.WALLET,
+        *(
+            pytest.param(each, marks=pytest.mark.acceptance)
+            for each in (Scope.WHALE, Scope.MARKET, Scope.POSITION)
+        ),
+    ],
+)
 async def test_a_hundred_entries_at_once_fill_a_cap_for_twenty_and_never_pass_it(
     database_url: str, scope: Scope
 ) -> None:
