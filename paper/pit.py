@@ -83,6 +83,8 @@ class Pit:
         for place, piece in enumerate(pieces):
             if place:
                 self._name(piece)
+            if len(pieces) > 1:  # all of one price; clients reckon each trade's fee by itself
+                piece.fee = self._fee(listing, [(piece.size, piece.price)])
             self._settlement.book(piece)
         return pieces
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,16 @@ async def test_a_match_is_booked_as_several_trades_of_one_order_and_price(desk: 
     assert sum(Decimal(row["size"]) for row in rows) == 10
     order = await desk.get(f"/data/order/{answer['orderID']}")
     assert (order["size_matched"], order["associate_trades"]) == ("10", answer["tradeIDs"])
-    assert await desk.wallet() == (START - COST, {TOKEN: "10"})
+    fills = await desk.get("/_paper/fills")
+    assert all(Decimal(fill["fee"]) == fee_of(Decimal(fill["size"])) for fill in fills)
+    paid = sum(Decimal(fill["cost"]) + Decimal(fill["fee"]) for fill in fills)
+    assert await desk.wallet() == (START - paid, {TOKEN: "10"})
+
+
+def fee_of(size: Decimal) -> Decimal:
+    """Return the fee of a trade at 0.45, by which clients reckon: to five decimals, half up."""
+    schedule = size * Decimal("0.07") * Decimal("0.45") * Decimal("0.55")
+    return schedule.quantize(Decimal("0.00001"), ROUND_HALF_UP)
 
 
 async def test_the_last_block_is_taken_back_and_mined_again(desk: Struck) -> None:
