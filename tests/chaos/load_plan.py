@@ -82,24 +82,25 @@ class _Holding:
 def plan_load(options: ChaosOptions) -> LoadPlan:
     """Plan whale orders at the asked rate; a sale comes once its purchase can have settled."""
     step_s = max(2.0, options.load_s / TICKS_MAX)
-    planner = _Planner(options.seed, settled_s=max(8.0, 2.5 * step_s))
-    orders = planner.plan(options.trades, options.load_s / options.trades)
+    planner = _Planner(options, settled_s=max(8.0, 2.5 * step_s))
+    orders = planner.plan()
     return LoadPlan(orders, step_s, choose_caps(orders))
 
 
 class _Planner:
     """Draws one order after the other and remembers what each whale holds."""
 
-    def __init__(self, seed: int, settled_s: float) -> None:
-        self._rng = random.Random(f"load/{seed}")
+    def __init__(self, options: ChaosOptions, settled_s: float) -> None:
+        self._options = options
+        self._rng = random.Random(f"load/{options.seed}")
         self._settled_s = settled_s
         self._holdings = {(w, m): _Holding() for w in range(WHALES) for m in range(MARKETS)}
         self._sold: set[tuple[int, int]] = set()  # by whale and size
         self._orders: list[PlannedOrder] = []
 
-    def plan(self, count: int, gap_s: float) -> tuple[PlannedOrder, ...]:
-        at_s = FIRST_AT_S
-        while len(self._orders) < count:
+    def plan(self) -> tuple[PlannedOrder, ...]:
+        at_s, gap_s = FIRST_AT_S, self._options.load_s / self._options.trades
+        while len(self._orders) < self._options.trades:
             at_s += self._rng.uniform(0.5, 1.5) * gap_s
             self._add(at_s)
         return tuple(self._orders)
@@ -120,7 +121,7 @@ class _Planner:
         held.shares += size
         held.bought_at_s = at_s
         is_maker = self._rng.random() < MAKER_SHARE
-        fills = 1 if is_maker else self._rng.choice(FILLS)
+        fills = 1 if is_maker else self._fills()
         return PlannedOrder(number, at_s, whale, market, False, size, fills, is_maker)
 
     def _sale(self, at_s: float, whale: int, market: int) -> PlannedOrder:
@@ -133,8 +134,11 @@ class _Planner:
         self._sold.add((whale, size))
         held.shares = max(0, before - size)
         held.sold_at_s = at_s
-        share, fills = min(1.0, size / before), self._rng.choice(FILLS)
+        share, fills = min(1.0, size / before), self._fills()
         return PlannedOrder(number, at_s, whale, market, True, size, fills, False, share)
+
+    def _fills(self) -> int:
+        return min(self._rng.choice(FILLS), self._options.fills_max)
 
 
 def choose_caps(orders: Sequence[PlannedOrder]) -> Caps:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -27,7 +28,8 @@ from tests.chaos.stage import NAMESPACE, TIMEOUT, Scene, open_scene, post
 from tests.chaos.tape import signal_keys
 from tests.chaos.verdict import Conduct, Verdict
 
-LAST_ORDER_S = 2.0  # from the last whale order to the end of the load
+TAIL_SHARE = 0.1  # of the load, from the last whale order until the faults stop
+TAIL_S_MAX = 35.0  # an entry may rest and be tried again for two minutes
 HEAVY = ("postgres", "temporal", "paper", "valkey")
 
 Say = Callable[[str], None]
@@ -40,6 +42,7 @@ class Weather:
     killer: Killer
     faults: Mapping[str, int]
     faults_refused: str
+    machine_load: float
 
 
 async def run_chaos(options: ChaosOptions, say: Say) -> Verdict:
@@ -115,12 +118,13 @@ async def _trade(options: ChaosOptions, scene: Scene, say: Say) -> tuple[Weather
     async with asyncio.TaskGroup() as group:
         telling = group.create_task(_tell(options, scene, killer, say))
         striking = group.create_task(killer.run(started_s))
-        await asyncio.sleep(plan.ends_at_s + LAST_ORDER_S)
+        await asyncio.sleep(plan.ends_at_s + min(TAIL_S_MAX, TAIL_SHARE * plan.ends_at_s))
         await striking
         telling.cancel()
     faults = {} if refused else await _end_faults(options, scene)
     say("the load is over, faults and kills have stopped")
-    return Weather(killer, faults, refused), await until_rest(scene, options.trades, say)
+    weather = Weather(killer, faults, refused, os.getloadavg()[0])
+    return weather, await until_rest(scene, options.trades, say)
 
 
 async def _tell(options: ChaosOptions, scene: Scene, killer: Killer, say: Say) -> None:
@@ -186,6 +190,7 @@ def _conduct(scene: Scene, weather: Weather, seconds: float) -> Conduct:
         faults_refused=weather.faults_refused,
         ended_alone=alone,
         seconds=seconds,
+        machine_load=weather.machine_load,
     )
 
 

@@ -71,3 +71,8 @@ def test_the_tape_holds_the_plan_and_its_books_rise_for_what_whales_trade(tmp_pa
             first = event.bids[0].price
             bids[market].append(first if outcome_of(market) == 0 else -first)
     assert all(prices == sorted(prices) for prices in bids.values())
+
+
+def test_whale_orders_can_be_kept_in_one_piece() -> None:
+    plan = plan_load(ChaosOptions(trades=50, kills=0, seed=3, fills_max=1))
+    assert {order.fills for order in plan.orders} == {1}

@@ -1,5 +1,6 @@
 """The report of a run: for a person, and as one line of JSON."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Conduct:
     faults_refused: str = ""
     ended_alone: Mapping[str, int] = field(default_factory=dict)  # by name and exit code
     seconds: float = 0.0
+    machine_load: float = 0.0  # its one-minute average when the load ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Verdict:
             "history_p95": history_p95(self.books),
             "halts": [f"{halt.scope} {halt.key}: {halt.reason}" for halt in self.books.halts],
             "seconds": round(conduct.seconds, 1),
+            "machine_load": round(conduct.machine_load, 1),
+            "machine_cores": os.cpu_count(),
             "home": str(self.home),
             "details": [[v.invariant, v.text, *v.ids] for v in self.violations],
         }
@@ -107,7 +111,8 @@ class Verdict:
             "limits": f"{books.samples.count} samples, peaks {_peaks(books)}",
             "ledger differs by": f"${books.ledger_cash - books.venue_cash}",
             "at rest after": _rest(books.quiescent_s),
-            "took": f"{conduct.seconds:.0f} s",
+            "took": f"{conduct.seconds:.0f} s, on a machine with a load of "
+            f"{conduct.machine_load:.1f} for {os.cpu_count()} cores",
         }
         yield from (f"  {name:20} {text}" for name, text in told.items())
         yield from self._violation_lines()
