@@ -19,6 +19,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
+from ingest.attributes import register_attributes
 from trading.types import Wallet
 from workflows import names, options
 from workflows.reconcile import ReconcileWorkflow
@@ -59,6 +60,7 @@ class ReconcileKeeper:
         A schedule that a person has paused stays paused.
         """
         schedule_id = names.reconcile_id(self._wallet)
+        await register_attributes(self._client)
         try:
             await self._client.create_schedule(
                 schedule_id, self._schedule(), trigger_immediately=True, rpc_timeout=RPC_TIMEOUT
