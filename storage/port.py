@@ -209,7 +209,10 @@ class SignalStore(Protocol):
     async def finish_signal(
         self, signal_id: SignalId, state: SignalState, refusal: Refusal | None, now: datetime
     ) -> SignalState:
-        """Write the terminal state; the first one stands and is returned."""
+        """Write the terminal state; the first one stands and is returned.
+
+        A refusal ends no signal that has an order; then the state it has is returned.
+        """
 
 
 class FillStore(Protocol):

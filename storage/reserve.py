@@ -16,6 +16,7 @@ from storage.intents import find_intent, insert_intent
 from storage.limits import Scope, Stake, down, load_used, lock_wallet, take_limit, up
 from storage.names import name_position
 from storage.port import LimitCaps, Reserved
+from storage.tables import signals
 from trading.orders import Intent
 from trading.types import (
     ZERO,
@@ -24,6 +25,7 @@ from trading.types import (
     Reason,
     Refusal,
     Side,
+    SignalState,
     Usd,
 )
 
@@ -78,6 +80,7 @@ async def _reserve(
     stored = await find_intent(connection, intents.c.intent_id == intent.intent_id)
     if stored is not None:
         return stored
+    await _check_signal(connection, intent)
     token_id = intent.order.unsigned.token_id
     halt = await find_halt(connection, db.rules, wallet, token_id, now)
     if halt:
@@ -92,6 +95,15 @@ async def _reserve(
     await insert_intent(connection, intent, None, now)
     await _insert_reservation(connection, intent, taken, now)
     return intent
+
+
+async def _check_signal(connection: AsyncConnection, intent: Intent) -> None:
+    """Refuse an entry of a signal that ended meanwhile: its sender was taken for dead."""
+    statement = select(signals.c.state).where(signals.c.signal_id == intent.signal_id)
+    locked = await connection.execute(statement.with_for_update(read=True))
+    state = locked.scalar_one_or_none()
+    if state is not None and SignalState(state).is_terminal:
+        raise _RefusedError(Refusal(Reason.SIGNAL_TOO_OLD, {"state": str(state)}))
 
 
 def _check_balance(account: Account, intent: Intent) -> None:

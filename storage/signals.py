@@ -189,7 +189,9 @@ async def finish_signal(
 ) -> SignalState:
     """Write the terminal state; the first one stands and is returned.
 
-    What the venue rejected is put before a person.
+    A refusal says that nothing was ordered: it ends no signal that has an order, whose state is
+    returned instead. Somebody else is trading it, or a sweep will end it. What the venue rejected
+    is put before a person.
     """
     assert state.is_terminal, f"expected a terminal state for signal {signal_id}, received {state}"
     unfinished = signals.c.state.in_((SignalState.WAITING, SignalState.RUNNING))
@@ -202,7 +204,8 @@ async def finish_signal(
         refusal_numbers=dict(refusal.numbers) if refusal is not None else None,
     )
     async with db.transaction() as connection:
-        if (await connection.execute(statement)).rowcount:
+        is_traded = refusal is not None and await _has_order(connection, signal_id)
+        if not is_traded and (await connection.execute(statement)).rowcount:
             if state is SignalState.VENUE_REJECTED:
                 await _put_before_a_person(connection, signal_id, now)
             await ring(connection, CHANNEL, signal_id)
@@ -211,6 +214,14 @@ async def finish_signal(
     if row is None:
         raise StorageError(f"expected signal {signal_id}, found none")
     return SignalState(row["state"])
+
+
+async def _has_order(connection: AsyncConnection, signal_id: SignalId) -> bool:
+    """Hold the signal until we commit, so that an entry is reserved wholly before or after."""
+    held = select(signals.c.signal_id).where(signals.c.signal_id == signal_id)
+    await connection.execute(held.with_for_update(key_share=True))
+    ordered = select(func.count()).where(intents.c.signal_id == signal_id)
+    return bool((await connection.execute(ordered)).scalar_one())
 
 
 async def _put_before_a_person(

@@ -21,6 +21,7 @@ from tests.storage.builders import (
     entry,
     later,
     order_hash,
+    signal,
     usd,
 )
 from trading.orders import Intent
@@ -31,6 +32,8 @@ from trading.types import (
     PositionState,
     Reason,
     Refusal,
+    SignalId,
+    SignalState,
     Wallet,
 )
 
@@ -196,6 +199,25 @@ async def test_a_halt_refuses_entries_until_it_is_cleared(
         await reserve(funded, entry("s2#1", token_id=NO))
     assert await funded.clear_halt(scope, key)
     await reserve(funded, entry())
+
+
+async def test_nothing_is_reserved_for_a_signal_that_has_ended(funded: PostgresStore) -> None:
+    await funded.record_signal(signal("s1"), NOW)
+    await funded.finish_signal(SignalId("s1"), SignalState.EXPIRED, None, NOW)
+    answer = await funded.reserve_entry(entry(), CAPS, NOW)
+    assert answer == Refusal(Reason.SIGNAL_TOO_OLD, {"state": "EXPIRED"})
+
+
+async def test_reserving_and_refusing_at_once_leave_one_of_the_two(funded: PostgresStore) -> None:
+    for n in range(10):
+        name = SignalId(f"s{n}")
+        await funded.record_signal(signal(name), NOW)
+        refusal = Refusal(Reason.SIGNAL_TOO_OLD)
+        answer, state = await asyncio.gather(
+            funded.reserve_entry(entry(f"{name}#1", size="5"), CAPS, NOW),
+            funded.finish_signal(name, SignalState.EXPIRED, refusal, NOW),
+        )
+        assert isinstance(answer, Reserved) is (state is SignalState.WAITING)
 
 
 async def test_two_hundred_entries_at_once_never_pass_a_cap_for_twenty(

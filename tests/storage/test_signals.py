@@ -9,7 +9,7 @@ from storage.bell import PostgresBell
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from storage.tables import whales
-from tests.storage.builders import NOW, later, signal, whale
+from tests.storage.builders import NOW, entry, later, reserved, signal, whale
 from trading.rules import OrderRules
 from trading.types import Reason, Refusal, Side, SignalId, SignalState
 
@@ -100,6 +100,16 @@ async def test_of_many_ends_at_once_one_is_written(store: PostgresStore) -> None
         *(store.finish_signal(SignalId("s1"), state, None, NOW) for state in ends)
     )
     assert len(set(written)) == 1
+
+
+async def test_a_refusal_ends_no_signal_that_has_an_order(funded: PostgresStore) -> None:
+    await funded.record_signal(signal("s1"), NOW)
+    await funded.release_claim(SignalId("s1"), "w1")
+    await reserved(funded, entry())
+    refused = await funded.finish_signal(SignalId("s1"), SignalState.EXPIRED, NO, later(1))
+    assert refused is SignalState.RUNNING
+    ended = await funded.finish_signal(SignalId("s1"), SignalState.FILLED, None, later(2))
+    assert ended is SignalState.FILLED
 
 
 async def test_an_unknown_signal_cannot_end(store: PostgresStore) -> None:
