@@ -21,6 +21,7 @@ from storage.port import (
     PositionStore,
 )
 from trading.exits import ExitLevels, ExitWatch, levels_at_entry, raise_trailing, read_exit
+from trading.orders import Intent
 from trading.rules import ExitRules
 from trading.types import (
     ZERO,
@@ -59,6 +60,7 @@ class _Sales:
     attempts: int
     order_hashes: tuple[OrderHash, ...]
     left: tuple[OrderHash, ...]  # that the venue may still fill, or that were never sent
+    unended: Intent | None  # the newest of these
 
 
 async def rest(time: timedelta) -> None:
@@ -175,6 +177,8 @@ class PositionActivities:
             order_hashes=sales.order_hashes,
             left=sales.left,
         )
+        if sales.unended is not None:
+            return _again(sales.unended, step)
         left = min(step.target - sales.size, record.size)
         may_sell = step.exit_epoch > 0 and not market.is_closed and market.payouts is None
         if not may_sell or left < market.min_size:
@@ -197,6 +201,7 @@ class PositionActivities:
     async def _sales(self, record: PositionRecord, epoch: int) -> _Sales:
         size, attempts = ZERO, 0
         left: list[OrderHash] = []
+        unended: Intent | None = None
         order_hashes = await self._ports.orders.orders_of_exit(record.position_id, epoch)
         for order_hash in order_hashes:
             progress = await self._ports.orders.load_progress(order_hash)
@@ -207,7 +212,8 @@ class PositionActivities:
             attempts = max(attempts, intent.attempt)
             if not progress.state.is_terminal:
                 left.append(order_hash)
-        return _Sales(Shares(size), attempts, tuple(order_hashes), tuple(left))
+                unended = intent
+        return _Sales(Shares(size), attempts, tuple(order_hashes), tuple(left), unended)
 
     async def _marked(self, record: PositionRecord, market: Market) -> PositionRecord:
         """Store the bid as mark and set, or trail, the levels of the entry price."""
@@ -278,6 +284,24 @@ class PositionActivities:
         record = await self._ports.positions.load_position(position_id)
         assert record is not None, f"expected position {position_id} in the database"
         return record
+
+
+def _again(intent: Intent, step: ExitStep) -> ExitStep:
+    """Return the attempt that was committed and has not ended: what it offers is not free yet.
+
+    Its key finds the stored intent again, so that the same order is placed and followed.
+    """
+    attempt = Attempt(
+        number=intent.attempt,
+        side=Side.SELL,
+        size=intent.order.size,
+        limit_price=None,
+        position_id=intent.position_id,
+        exit_epoch=intent.exit_epoch,
+        exit_reason=step.reason,
+    )
+    summary = f"go on with attempt {intent.attempt}"
+    return replace(step, number=intent.attempt, attempt=attempt, summary=summary)
 
 
 def _first_step(epoch: int, reason: ExitReason, target: Shares) -> ExitStep:

@@ -155,6 +155,27 @@ async def test_an_exit_that_is_tried_again_goes_on_with_new_orders(desk: Desk) -
     assert len(stale.order_hashes) == 2
 
 
+async def test_an_exit_goes_on_with_the_order_that_was_committed_and_then_forgotten(
+    desk: Desk,
+) -> None:
+    """A worker may die after the intent's commit and before the workflow has heard of it."""
+    position = await desk.opened()
+    step = await begin(desk, position)
+    assert step.attempt is not None
+    estimate = await desk.pricing.estimate_slippage(step.attempt)
+    ticket = await desk.risk.check_risk(step.attempt, estimate)
+    for forgotten in (
+        await begin(desk, position),
+        await desk.positions.next_exit_step(position.position_id, step),
+    ):
+        assert forgotten.attempt == step.attempt
+        assert await desk.risk.check_risk(forgotten.attempt, estimate) == ticket
+    desk.venue.resolve("1", "0", paid=False)
+    step = await desk.positions.next_exit_step(position.position_id, step)
+    assert step.attempt is not None, "it is followed to its end, whatever became of the market"
+    assert (await sell(desk, step)).is_finished
+
+
 async def test_an_exit_sells_its_share_once_even_when_it_is_begun_again(desk: Desk) -> None:
     position = await desk.opened()
     desk.venue.script.matched_share = Decimal("0.5")
