@@ -11,6 +11,7 @@ from exchange.port import FillEvent, Quarantined, StreamReset, WhaleFeed
 from ingest.health import FeedHealth
 from ingest.listen import listen
 from ingest.record import Recorder
+from ingest.resumed import GRACE, Resumed
 from ingest.wanted import Wanted
 from trading.aggregate import Aggregation, Aggregator
 from trading.rules import AggregationRules
@@ -43,6 +44,7 @@ class Follower:
         self._health = health
         self._rules = rules
         self._aggregator = Aggregator(rules)
+        self._resumed = Resumed()
         self._clock = clock
         self._events: asyncio.Queue[tuple[str, FillEvent]] = asyncio.Queue(QUEUE_MAX)
 
@@ -67,10 +69,9 @@ class Follower:
         taken_back = [each.fill for each in kept if each.fill.removed]
         for fill in taken_back:
             self._aggregator.feed(fill, now)  # what it says of signals was told at its time
-        waiting = [e.fill for e in kept if e.signal_id is None and not e.skipped]
-        for fill in waiting:
-            if not fill.removed:
-                await self._commit(self._aggregator.feed(fill, now))
+        unmarked = [e.fill for e in kept if e.signal_id is None and not e.skipped]
+        waiting = [fill for fill in unmarked if not fill.removed]
+        self._resumed = Resumed(waiting, now + GRACE)
         log.info("following_resumed", fills=len(kept), waiting=len(waiting))
 
     async def _listen(self, feed: WhaleFeed, wallets: Wanted[Wallet]) -> None:
@@ -86,7 +87,7 @@ class Follower:
                 async with asyncio.timeout(self._until_due()):
                     feed, event = await self._events.get()
             except TimeoutError:
-                await self._commit(self._aggregator.due(self._clock()))
+                await self._close_due(self._clock())
                 continue
             await self._take(feed, event)
 
@@ -107,8 +108,15 @@ class Follower:
         heard, not when its turn came: a slow database splits no whale order.
         """
         now = fill.seen_at
-        await self._commit(self._aggregator.due(now))
+        await self._close_due(now)
         if await self._recorder.record_fill(fill):
+            for earlier in (*self._resumed.beside(fill), fill):
+                await self._commit(self._aggregator.feed(earlier, now))
+
+    async def _close_due(self, now: datetime) -> None:
+        """Commit the windows that are due; what an earlier listener left begins its own."""
+        await self._commit(self._aggregator.due(now))
+        for fill in self._resumed.due(now):
             await self._commit(self._aggregator.feed(fill, now))
 
     async def _commit(self, found: Aggregation) -> None:
@@ -120,6 +128,7 @@ class Follower:
             await self._recorder.tell_taken_back(taken)
 
     def _until_due(self) -> float:  # asyncio's seconds
-        due_at = self._aggregator.next_due_at
+        due = (self._aggregator.next_due_at, self._resumed.next_due_at)
+        due_at = min((at for at in due if at is not None), default=None)
         wait = IDLE if due_at is None else max(due_at - self._clock(), timedelta())
         return wait.total_seconds()

@@ -139,6 +139,20 @@ async def test_a_listener_that_died_after_storing_a_fill_signals_it_later(
         await sizes_become(store, [100])
 
 
+async def test_a_listener_that_died_amid_an_order_tells_it_as_one(
+    store: PostgresStore, ears: Ears
+) -> None:
+    """Its other fills come when the gap is filled, later than the quiet that ends an order."""
+    await store.record_fill(chain_log(1, "30"))
+    await store.record_fill(chain_log(2, "40"))
+    feed = ScriptedFeed("chain")
+    async with following(make_follower(store, ears, feed)):
+        late = replace(chain_log(3, "5"), seen_at=utc_now() + timedelta(seconds=1))
+        feed.tell(late, replace(chain_log(1, "30"), seen_at=late.seen_at))
+        await sizes_become(store, [75])
+    await nothing_but_a_marker_follows(store, ears)
+
+
 async def test_a_listener_that_died_after_a_signal_doubles_nothing(
     store: PostgresStore, ears: Ears
 ) -> None:
