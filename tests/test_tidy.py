@@ -22,7 +22,7 @@ ROOMS = (
 )
 COMPOSITION_ROOTS = {
     "account.py",
-    "bench/latency.py",
+    "bench/_stand.py",
     "cli.py",
     "dashboard/__main__.py",
     "ingest/__main__.py",
