@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from tests.chaos.crash_books import OVER, Books, faults, read_books, unfinished
 from tests.chaos.crash_nursery import Child
 from tests.chaos.crash_stage import Lane, Row
-from trading.types import PositionId, Side, SignalId, SignalState, TokenId, Wallet
+from trading.types import ZERO, PositionId, Side, SignalId, SignalState, TokenId, Wallet
 from workflows import names
 
 ACT_S = 60.0
@@ -41,11 +41,13 @@ class Scene:
         self.token: TokenId = lane.venue.take_token()
         self.whale = Wallet(f"0x{number:040x}")
         self.signals: list[SignalId] = []
+        self._gap = ZERO
 
     async def tell(self, side: Side) -> SignalId:
         """Let the whale trade; the first time it is made known."""
         if not self.signals:
             await self.lane.follow(self.whale)
+            self._gap = (await read_books(self.lane, self.token)).cash_gap
         self.signals.append(await self.lane.tell(self.whale, self.token, side))
         return self.signals[-1]
 
@@ -97,7 +99,7 @@ class Scene:
 
     async def problems(self, books: Books) -> list[str]:
         """Say what is wrong: in the books, with workflows that should or should not run."""
-        found = faults(books)
+        found = faults(books, self._gap)
         for signal_id in self.signals:
             workflow_id = names.copy_trade_id(signal_id)
             status = await self.status(workflow_id)

@@ -123,3 +123,9 @@ def test_a_fill_that_the_chain_refused_counts_on_neither_side() -> None:
     there = {**FILLED_THERE, "status": "FAILED"}
     told = faults(replace(EQUAL, fills=[FILL, failed], venue_fills=[FILLED_THERE, there]))
     assert told == []
+
+
+def test_a_gap_that_was_there_before_is_no_fault_but_another_one_is() -> None:
+    short = replace(EQUAL, cash=Decimal(80))
+    assert faults(short, known_gap=Decimal(-10)) == []
+    assert faults(short, known_gap=Decimal(-9)) == ["cash 80, at the venue 90"]
