@@ -52,12 +52,12 @@ class Detective:
         order_hash = intent.order.order_hash
         evidence: list[Evidence] = []
         is_silent = False
-        _tell_alive()
+        tell_alive()
         try:
             order = await self._gateway.fetch_order(order_hash)
             if order is not None:
                 evidence.append(order)
-            _tell_alive()
+            tell_alive()
             since = intent.created_at - LOOK_BACK
             trades = await self._gateway.fetch_trades(intent.condition_id, since)
             evidence.extend(t for t in trades if t.order_hash == order_hash)
@@ -115,7 +115,7 @@ class Detective:
             await self._orders.halt_token(intent.order.unsigned.token_id, reason, now)
 
 
-def _tell_alive() -> None:
+def tell_alive() -> None:
     """Heartbeat between requests, so that a slow venue is not taken for a dead worker."""
     if activity.in_activity():
         activity.heartbeat()

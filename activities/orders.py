@@ -9,7 +9,7 @@ from decimal import Decimal
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.evidence import Detective
+from activities.evidence import Detective, tell_alive
 from activities.records import FillReport
 from activities.send_gate import NO_WAIT, SendGate
 from exchange.port import OrderGateway, UnavailableError
@@ -195,6 +195,7 @@ class OrderActivities:
         """
         if not watch.is_due("cancel", self._clock(), CANCEL_EVERY):
             return
+        tell_alive()
         with contextlib.suppress(UnavailableError):  # asked again at the next turn
             await self._ports.gateway.cancel_orders([intent.order.order_hash])
         await self._ports.detective.resolve(intent, is_asked_to_die=True)

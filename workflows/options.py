@@ -64,14 +64,22 @@ PLACE = RemoteStep(
 )
 RETRIED_ANSWERS = (NOT_NOW, OUTCOME_UNKNOWN)
 
-CANCEL = RemoteStep(
+REVIEW = RemoteStep(
     start_to_close_timeout=timedelta(seconds=20),
     schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=_PATIENT,
     heartbeat_timeout=None,
 )
-REVIEW = CANCEL
-NOTE = CANCEL
+NOTE = REVIEW
+
+# Heartbeats between any two requests, so that a worker that dies while it cancels is noticed in
+# 8 s: until another one goes on, the order may rest.
+CANCEL = RemoteStep(
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+    heartbeat_timeout=timedelta(seconds=8),
+)
 
 # Waiting activities poll and heartbeat inside one attempt, between any two requests to the venue
 # (5 s each at most); a dead worker is noticed in 8 s.
