@@ -117,7 +117,7 @@ async def open_nursery(log_dir: Path) -> AsyncIterator[Nursery]:
     errors = (log_dir / "zygote.log").open("ab")
     with errors:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.chaos.zygote"),
+            *(sys.executable, "-m", "tests.chaos.zygote", str(log_dir)),  # names whose it is
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

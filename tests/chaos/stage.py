@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +153,5 @@ async def _answers(url: str) -> bool:
         return False
 
 
-def _tell(write: "object", event: ProcessEvent) -> None:
-    assert callable(write)
+def _tell(write: Callable[[str], object], event: ProcessEvent) -> None:
     write(f"{event.name} {event.kind} {event.pid} {event.exit_code} {event.detail}\n")

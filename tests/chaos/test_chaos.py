@@ -30,7 +30,7 @@ class Ended:
 
 
 @pytest.fixture
-def home() -> "Path":
+def home() -> Path:
     """A folder with a short name, whose homes can hold sockets."""
     return Path(mkdtemp(prefix="wc-chaos-")) / "home"
 

@@ -1,8 +1,9 @@
 """A process that has imported everything and forks workers and listeners from itself.
 
 `python -m tests.chaos.zygote` reads one JSON object a line from its input, and answers with one
-a line on its output. Starting Python and importing us costs 2.5 s of a core; a fork costs nothing,
-and its child is a process like any other, to be killed with -9.
+a line on its output; more words of its command line only tell whose it is. Starting Python and
+importing us costs 2.5 s of a core; a fork costs nothing, and its child is a process like any
+other, to be killed with -9.
 
     {"start": "worker-1", "program": "worker", "env": {...}, "log": "/…/worker-1.log"}
     {"stop": "worker-1"}
