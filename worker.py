@@ -38,6 +38,7 @@ from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
 from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
 from exchange.port import ExchangeError
+from ingest.crowd import CrowdControl
 from ingest.dispatch import Dispatcher, DispatchPorts
 from ingest.owners import TemporalOwners
 from ingest.pace import Pace
@@ -50,7 +51,6 @@ from storage.migrate import check_schema
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
-from trading.orders import Intent
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
@@ -87,7 +87,7 @@ async def run_worker(settings: Settings) -> None:
         await parts.store.record_deposit(cash, f"opening:{desk.gateway.wallet}", utc_now())
         client = await connect(settings)
         owners = TemporalOwners(client)
-        worker = _worker(client, _activities(parts, desk, lease, owners))
+        worker = _worker(client, _activities(parts, desk, lease, owners), parts.pace)
         dispatcher = Dispatcher(
             DispatchPorts(
                 parts.store, parts.store, parts.bell, client, desk.markets.find, parts.pace
@@ -162,13 +162,13 @@ class Desk:
             parts.access,
             parts.account.trading,
             parts.account.signer,
-            GatewayParts(fees, OrderFormV2(), lambda intent: _let_pass(parts.pace, intent)),
+            GatewayParts(fees, OrderFormV2(), parts.pace.sent),
         )
         markets = MarketDesk(PolymarketMarketData(parts.access, fees), parts.store, utc_now)
         return cls(gateway, markets, PolygonChain(parts.access))
 
 
-def _worker(client: Client, activities: Sequence[Callable[..., object]]) -> Worker:
+def _worker(client: Client, activities: Sequence[Callable[..., object]], pace: Pace) -> Worker:
     return Worker(
         client,
         task_queue=names.TASK_QUEUE,
@@ -183,6 +183,7 @@ def _worker(client: Client, activities: Sequence[Callable[..., object]]) -> Work
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=5),
+        interceptors=[CrowdControl(pace)],
         build_id="0.1.0",
     )
 
@@ -220,11 +221,6 @@ def _activities(
             PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now
         ),
     )
-
-
-def _let_pass(pace: Pace, intent: Intent) -> None:
-    if intent.signal_id is not None:
-        pace.passed(intent.signal_id)
 
 
 def methods_of(*owners: object) -> list[Callable[..., object]]:

@@ -106,6 +106,8 @@ class PaceRules:
 
     young_max: int = 8
     young_for: timedelta = timedelta(seconds=2)  # then it may be elsewhere, and counts no more
+    crowd: int = 4  # young trades to which sent ones give way
+    way_given_for: timedelta = timedelta(seconds=2)  # before each of a sent entry's next two steps
 
 
 @dataclass(frozen=True, slots=True)
