@@ -56,8 +56,7 @@ class Control:
             asyncio.CancelledError: it was.
         """
         self._trading = asyncio.current_task()
-        if self._is_cancelled:
-            raise asyncio.CancelledError
+        self.heed()
 
     def cancel(self) -> None:
         """Stop the trade where it stands, once; its clean-up is never stopped."""
@@ -67,6 +66,15 @@ class Control:
         if self._trading is not None:
             self._trading.cancel()
 
+    def heed(self) -> None:
+        """Stop here when a cancellation came while a step was ending, which then ends well.
+
+        Raises:
+            asyncio.CancelledError: the trade was cancelled, and nothing has stopped it yet.
+        """
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+
     def end(self) -> None:
         """Tell that the trade has ended and only answers are left to be given."""
         self.stage = Stage.ENDING
@@ -74,6 +82,7 @@ class Control:
 
     async def until_free(self, deadline: datetime | None) -> bool:
         """Wait while the trade is held; False when it still is and nothing may be sent any more."""
+        self.heed()
         if not self.is_held:
             return True
         left = None if deadline is None else deadline - workflow.now()
@@ -83,4 +92,5 @@ class Control:
                 timeout=left,
                 timeout_summary="held until its deadline",
             )
+        self.heed()
         return not self.is_held

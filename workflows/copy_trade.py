@@ -178,6 +178,7 @@ class CopyTradeWorkflow:
             except ApplicationError:
                 await workflow.sleep(OWNER_WAIT)  # the position is not owned yet
             else:
+                self._control.heed()
                 self._control.stage = Stage.HANDED_OVER
                 return await workflow.execute_activity_method(
                     SignalActivities.await_end,

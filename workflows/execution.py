@@ -58,6 +58,7 @@ async def execute(
         filled = Shares(filled + fills.matched)
         if fills.matched > 0:
             await on_fills(fills.position_id)
+        control.heed()
         if not _is_worth_another(attempt, fills, give_up_at):
             return Execution(hashes, filled)
         attempt = attempt.next(fills.leaves)
@@ -98,6 +99,7 @@ async def _traded(order_hash: OrderHash, control: Control) -> FillReport:
     """Send the committed order, wait for its fills and book them (provisionally)."""
     if await control.until_free(workflow.now() + options.HELD_ORDER_MAX):
         await _placed(order_hash)
+        control.heed()
     await workflow.execute_activity_method(
         OrderActivities.await_fill,
         order_hash,

@@ -28,7 +28,10 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def rest_on_book(hall: Hall) -> None:
-    hall.desk.rules = hall.desk.rules.with_entry_order_type(OrderType.GTC)
+    """Let the next order rest for some seconds; a desk's clock runs fast while it waits."""
+    rules = hall.desk.rules.with_entry_order_type(OrderType.GTC)
+    orders = replace(rules.orders, fill_timeout=timedelta(minutes=5))
+    hall.desk.rules = replace(rules, orders=orders)
     hall.desk.venue.answer_with(Answer.LIVE)
 
 
@@ -126,6 +129,19 @@ async def test_what_is_not_held_waits_for_nothing(monkeypatch: pytest.MonkeyPatc
     assert await control.until_free(NOW - timedelta(days=1))
     control.end()
     assert control.stage is Stage.ENDING
+
+
+async def test_a_cancellation_that_a_step_has_swallowed_is_heeded_before_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workflow, "now", lambda: NOW)
+    control = Control()
+    control.heed()
+    control.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        control.heed()
+    with pytest.raises(asyncio.CancelledError):
+        await control.until_free(NOW)
 
 
 # In a trade

@@ -4,12 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.activities.desk import held
-from tests.fakes import Answer
 from tests.workflows.hall import Hall, until
+from tests.workflows.test_control import rest_on_book
 from trading.types import (
     ExitReason,
     ExitRequest,
-    OrderType,
     PositionState,
     SignalState,
 )
@@ -40,8 +39,7 @@ def sweep_for(hall: Hall, time: timedelta) -> None:
 
 async def test_a_terminated_trade_leaves_nothing_behind(hall: Hall) -> None:
     sweep_for(hall, timedelta(minutes=2))
-    hall.desk.rules = hall.desk.rules.with_entry_order_type(OrderType.GTC)
-    hall.desk.venue.answer_with(Answer.LIVE)
+    rest_on_book(hall)
     async with hall.worker():
         trade = await hall.start()
         await hall.desk.store.release_claim(hall.signal_of(trade), "w1")
