@@ -209,10 +209,7 @@ class SignalStore(Protocol):
     async def finish_signal(
         self, signal_id: SignalId, state: SignalState, refusal: Refusal | None, now: datetime
     ) -> SignalState:
-        """Write the terminal state; the first one stands and is returned.
-
-        A refusal ends no signal that has an order; then the state it has is returned.
-        """
+        """Write the terminal state, by a refusal unless it has an order; return what stands."""
 
 
 class FillStore(Protocol):
