@@ -1,0 +1,339 @@
+"""The records in memory: rows as PostgreSQL keeps them, and what several topics share of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from storage.accounts import Account
+from storage.figures import BookedFill, Figures, compute_figures, redemption_cash
+from storage.limits import Scope, Stake
+from storage.port import Event, PositionRecord, WhaleRecord
+from storage.restate import next_state, stake_of_position
+from trading.orders import Intent, OrderProgress
+from trading.positions import PositionFill
+from trading.rules import RiskRules
+from trading.types import (
+    MICRO,
+    ZERO,
+    IntentId,
+    Market,
+    OrderHash,
+    OrderState,
+    PositionId,
+    PositionState,
+    Price,
+    Settlement,
+    Shares,
+    Side,
+    SignalId,
+    SignalState,
+    TokenId,
+    Usd,
+    Wallet,
+    WhaleSignal,
+)
+
+Watch = Callable[[str, object], None]
+
+
+@dataclass(slots=True)
+class SignalRow:
+    """A row of `signals` with its decisions."""
+
+    signal: WhaleSignal
+    committed_at: datetime
+    state: SignalState = SignalState.WAITING
+    claimed_until: datetime | None = None
+    refusal: object = None
+    decisions: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class FillRow:
+    """Where a trade is booked, and when we learned that the chain had spoken."""
+
+    home: PositionId | None = None
+    settled_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class OrderRow:
+    """An intent, its order and its fills."""
+
+    intent: Intent
+    progress: OrderProgress
+    retry_until: datetime
+    updated_at: datetime
+    posts: int = 0
+    version: int = 0
+    applied: int = -1
+    released_at: datetime | None = None
+    is_done: bool = False
+    fills: dict[str, FillRow] = field(default_factory=dict)
+
+    @property
+    def is_unresolved(self) -> bool:
+        return not self.is_done or self.applied < self.version
+
+
+@dataclass(slots=True)
+class PositionRow:
+    """A row of `positions` with its redemptions."""
+
+    record: PositionRecord
+    n: int
+    payout: Price | None = None
+    is_counted: bool = False
+    redemptions: list[BookedFill] = field(default_factory=list)
+    days: Mapping[date, Usd] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Held:
+    """A reservation of money."""
+
+    intent: Intent
+    reserved: Usd
+    is_open: bool = True
+
+
+@dataclass(slots=True)
+class Offered:
+    """Shares that an exit offers."""
+
+    position_id: PositionId
+    offered: Shares
+    sold: Decimal = ZERO
+    is_open: bool = True
+
+
+def _nobody(*news: object) -> None:
+    del news
+
+
+@dataclass(slots=True)
+class Tables:
+    """Every table. `ring` wakes listeners; `watch` is told of what the invariants speak of."""
+
+    rules: RiskRules
+    wallet: Wallet
+    ring: Callable[[str, str], None] = _nobody
+    watch: Watch = _nobody
+    signals: dict[SignalId, SignalRow] = field(default_factory=dict)
+    orders: dict[OrderHash, OrderRow] = field(default_factory=dict)
+    by_intent: dict[IntentId, OrderRow] = field(default_factory=dict)
+    positions: dict[PositionId, PositionRow] = field(default_factory=dict)
+    held: dict[IntentId, Held] = field(default_factory=dict)
+    offers: dict[IntentId, Offered] = field(default_factory=dict)
+    used: dict[tuple[Scope, str], Usd] = field(default_factory=dict)
+    ledger: dict[tuple[str, str], Usd] = field(default_factory=dict)
+    cash: Usd = Usd(ZERO)
+    peak: Usd = Usd(ZERO)
+    halts: dict[tuple[str, str], str] = field(default_factory=dict)
+    paused_until: datetime | None = None
+    losses_in_row: int = 0
+    lease: tuple[str, int, datetime] | None = None
+    markets: dict[TokenId, Market] = field(default_factory=dict)
+    whales: dict[Wallet, WhaleRecord] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)  # keys of events that are told once
+
+
+def book_cash(tables: Tables, kind: str, ref: str, cash: Decimal) -> None:
+    """Book a ledger entry, once per kind and reference."""
+    if (kind, ref) not in tables.ledger:
+        tables.ledger[kind, ref] = Usd(cash)
+        tables.cash = Usd(tables.cash + cash)
+
+
+def find_halt(tables: Tables, token_id: TokenId | None, now: datetime) -> str:
+    """Return why entries are halted now, or nothing."""
+    for key in (("WALLET", tables.wallet), ("TOKEN", token_id or "")):
+        if key in tables.halts:
+            return tables.halts[key]
+    if tables.paused_until is not None and now < tables.paused_until:
+        return "paused"
+    today = now.astimezone(UTC).date()
+    loss = -sum((row.days.get(today, Usd(ZERO)) for row in tables.positions.values()), ZERO)
+    return f"daily loss {loss}" if loss > tables.rules.daily_loss_max else ""
+
+
+def set_halt(tables: Tables, scope: str, key: str, reason: str) -> None:
+    """Halt entries; the first reason stands."""
+    tables.halts.setdefault((scope, key), reason)
+
+
+def load_account(tables: Tables) -> Account:
+    """Add up the wallet's money."""
+    reserved = sum((h.reserved for h in tables.held.values() if h.is_open), ZERO)
+    pending = sum(
+        (
+            trade.cost + trade.fee
+            for row in tables.orders.values()
+            if row.released_at is not None and row.intent.side is Side.BUY
+            for trade in row.progress.trades.values()
+            if not trade.settlement.is_final
+        ),
+        ZERO,
+    )
+    deposits = sum((c for (kind, _), c in tables.ledger.items() if kind == "DEPOSIT"), ZERO)
+    return Account(
+        cash=tables.cash,
+        deposits=Usd(deposits),
+        reserved=Usd(reserved),
+        pending=Usd(pending),
+        bid_value=Usd(sum((_worth(row) for row in tables.positions.values()), ZERO)),
+    )
+
+
+def _worth(row: PositionRow) -> Decimal:
+    record = row.record
+    if record.state.is_over:
+        return ZERO
+    marks = (row.payout, record.mark_price, record.avg_entry_price)
+    return record.settled_size * next((mark for mark in marks if mark is not None), ZERO)
+
+
+def shift_limits(tables: Tables, stake: Stake, by: Decimal) -> None:
+    """Change the use of all four limits."""
+    for scope in Scope:
+        key = (scope, stake.key(scope))
+        tables.used[key] = Usd(tables.used.get(key, Usd(ZERO)) + by)
+        tables.watch("used", key)
+
+
+def has_open_orders(tables: Tables, position_id: PositionId) -> bool:
+    """Tell whether an order of the position may still fill, settle or wait to be booked."""
+    return any(
+        row.released_at is None or not row.is_done
+        for row in tables.orders.values()
+        if row.intent.position_id == position_id
+    )
+
+
+def restate(
+    tables: Tables, row: PositionRow, now: datetime, state: PositionState | None = None
+) -> PositionRecord:
+    """Compute a position again from all its fills, as `storage.restate` does."""
+    before = row.record
+    booked = _booked(tables, before.position_id)
+    _book_fills(tables, before.position_id)
+    figures = compute_figures([*booked, *row.redemptions])
+    if state is None:
+        is_waiting = has_open_orders(tables, before.position_id)
+        state = next_state(before.state, figures, is_waiting=is_waiting)
+    after = _with_figures(before, figures, state, now)
+    if after == before:
+        return after
+    row.record, row.days = after, figures.pnl_by_day
+    _sell_offers(tables, before.position_id)
+    shift_limits(tables, stake_of_position(before), after.exposure - before.exposure)
+    if after.state.is_over and not row.is_counted and after.realised_pnl != 0:
+        row.is_counted = True
+        _count_result(tables, after.realised_pnl, now)
+    tables.ring("positions", before.position_id)
+    return after
+
+
+def _with_figures(
+    before: PositionRecord, figures: Figures, state: PositionState, now: datetime
+) -> PositionRecord:
+    entry = figures.avg_entry_price
+    return replace(
+        before,
+        state=state,
+        size=figures.size,
+        settled_size=figures.settled_size,
+        avg_entry_price=None if entry is None else Price(_stored(entry)),
+        exposure=Usd(ZERO) if state.is_over else figures.exposure,
+        fees=figures.fees,
+        realised_pnl=Usd(_stored(figures.realised_pnl)),
+        closed_at=(before.closed_at or now) if state.is_over else None,
+    )
+
+
+def _stored(number: Decimal) -> Decimal:
+    return number.quantize(MICRO, ROUND_HALF_UP)
+
+
+def _booked(tables: Tables, position_id: PositionId) -> list[BookedFill]:
+    return [
+        BookedFill(
+            PositionFill(
+                trade_id=trade.trade_id,
+                order_hash=trade.order_hash,
+                side=trade.side,
+                size=trade.size,
+                cost=trade.cost,
+                fee=trade.fee,
+                settlement=trade.settlement,
+                matched_at=trade.matched_at,
+            ),
+            row.released_at is not None,
+            row.fills[trade.trade_id].settled_at,
+        )
+        for row in tables.orders.values()
+        for trade in row.progress.trades.values()
+        if row.fills[trade.trade_id].home == position_id
+    ]
+
+
+def _book_fills(tables: Tables, position_id: PositionId) -> None:
+    for row in tables.orders.values():
+        for trade in row.progress.trades.values():
+            if row.fills[trade.trade_id].home != position_id:
+                continue
+            if trade.settlement is not Settlement.CONFIRMED:
+                continue
+            ref = f"{trade.trade_id}/{trade.order_hash}"
+            cash = -trade.cost if trade.side is Side.BUY else trade.cost
+            book_cash(tables, "FILL", ref, cash)
+            if trade.fee:
+                book_cash(tables, "FEE", ref, -trade.fee)
+
+
+def _sell_offers(tables: Tables, position_id: PositionId) -> None:
+    for intent_id, offer in tables.offers.items():
+        if offer.position_id == position_id:
+            offer.sold = tables.by_intent[intent_id].progress.confirmed
+
+
+def _count_result(tables: Tables, pnl: Decimal, now: datetime) -> None:
+    tables.losses_in_row = tables.losses_in_row + 1 if pnl < 0 else 0
+    if tables.losses_in_row >= tables.rules.losses_in_row_max:
+        tables.losses_in_row, tables.paused_until = 0, now + tables.rules.pause
+
+
+def redemption(
+    position_id: PositionId, n: int, size: Shares, payout: Price, now: datetime
+) -> BookedFill:
+    """Return a redemption as the figures read it: a sale at the payout."""
+    fill = PositionFill(
+        trade_id=f"redemption {n}",
+        order_hash=OrderHash(""),
+        side=Side.SELL,
+        size=size,
+        cost=redemption_cash(size, payout),
+        fee=Usd(ZERO),
+        settlement=Settlement.CONFIRMED,
+        matched_at=now,
+    )
+    return BookedFill(fill, is_released=True, settled_at=now)
+
+
+def open_entries(tables: Tables) -> Iterable[OrderRow]:
+    """Return entries that the venue may still match."""
+    is_open = {
+        OrderState.PREPARED,
+        OrderState.SENDING,
+        OrderState.UNKNOWN,
+        OrderState.DELAYED,
+        OrderState.LIVE,
+        OrderState.PARTIAL,
+    }
+    return (
+        row
+        for row in tables.orders.values()
+        if row.intent.side is Side.BUY and row.progress.state in is_open
+    )
