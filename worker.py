@@ -47,7 +47,7 @@ from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.lease import WalletLease
-from storage.migrate import check_schema
+from storage.migrate import wait_for_schema
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
@@ -78,7 +78,7 @@ class Parts:
 
 async def run_worker(settings: Settings) -> None:
     """Work until told to stop: hold the wallet's lease, dispatch signals, run workflows."""
-    await check_schema(settings.database_url)
+    await wait_for_schema(settings.database_url)
     async with _parts(settings) as parts:
         lease = WalletLease(parts.store, parts.account.trading.funder, _holder(settings), utc_now)
         await lease.acquire()

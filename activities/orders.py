@@ -61,6 +61,7 @@ class OrderActivities:
         progress = await self._before_sending(intent)
         if progress.state not in (OrderState.PREPARED, OrderState.UNKNOWN):
             return await self._report(intent, progress)
+        tell_alive()
         later = await self._ports.gate.admit(intent.side)
         if later > NO_WAIT:
             self._raise_for_retry(intent, NOT_NOW, "the venue works no orders now", later)
@@ -76,10 +77,16 @@ class OrderActivities:
         return await self._report(intent, progress)
 
     @activity.defn
-    async def await_fill(self, order_hash: OrderHash) -> FillReport:
-        """Wait until the venue is through with the order; after 30 s cancel it until it is dead."""
+    async def await_fill(
+        self, order_hash: OrderHash, cancel_by: datetime | None = None
+    ) -> FillReport:
+        """Wait until the venue is through with the order; after 30 s cancel it until it is dead.
+
+        With `cancel_by`, the time of the whole trade, it is cancelled then if that is earlier.
+        """
         intent = await self._intent(order_hash)
         cancel_at = intent.created_at + self._rules.fill_timeout
+        cancel_at = min(cancel_at, cancel_by or cancel_at)
         watch = _Watch(self._clock())
         while True:
             progress = await self._without_sender(await self._progress(order_hash))
@@ -141,7 +148,9 @@ class OrderActivities:
             raise ApplicationError(str(error), type=FENCED, non_retryable=True) from error
 
     async def _post(self, intent: Intent, progress: OrderProgress) -> SubmitOutcome:
+        tell_alive()
         answer = await self._ports.gateway.post_order(intent)
+        tell_alive()
         sent = Submission(
             progress.order_hash,
             intent.order_type,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 from temporalio import activity
 
@@ -13,6 +14,8 @@ from trading.exits import exit_price
 from trading.rules import Rules
 from trading.ticks import floor_to_tick
 from trading.types import ZERO, ExitReason, OrderBook, Price, Reason, Shares, Side, TokenId
+
+PASSED = "PASSED"
 
 
 class PricingActivities:
@@ -34,30 +37,51 @@ class PricingActivities:
 
     @activity.defn
     async def estimate_slippage(self, attempt: Attempt) -> Estimate:
-        """Return the estimate for what is left to trade; an entry above its bound is refused."""
+        """Return the estimate for what is left to trade; an entry above its bound is refused.
+
+        An entry's first estimate stands: its intent may have been committed on it already.
+        """
         token_id = await self._token(attempt)
         if attempt.exit_epoch:
             return await self._price_exit(attempt, await self._markets.book(token_id))
         assert attempt.side is Side.BUY, f"expected an entry to BUY, received {attempt.key}"
         assert attempt.limit_price is not None, f"expected {attempt.key} to have a price cap"
+        kept = await self._kept(attempt)
+        if kept is not None:
+            return kept
         is_first = attempt.number == 1  # what it left is priced afresh
         look = self._markets.recent_book if is_first else self._markets.book
         estimate = self._price_entry(attempt.size, attempt.limit_price, await look(token_id))
         await self._keep(attempt, estimate)
         return estimate
 
+    async def _kept(self, attempt: Attempt) -> Estimate | None:
+        """Return the estimate that an earlier run of this step has stored."""
+        assert attempt.signal_id is not None, f"expected {attempt.key} to name a signal"
+        verdict = await self._signals.load_decision(attempt.signal_id, _step_of(attempt))
+        if verdict is None:
+            return None
+        said, vwap = verdict["verdict"], verdict["vwap"]
+        return Estimate(
+            slippage=Decimal(verdict["slippage"]),
+            vwap=None if vwap == str(None) else Price(Decimal(vwap)),
+            limit_price=Price(Decimal(verdict["limit_price"])),
+            mid=Price(Decimal(verdict["mid"])),
+            reason=None if said == PASSED else Reason(said),
+        )
+
     async def _keep(self, attempt: Attempt, estimate: Estimate) -> None:
         """Store the estimate beside the decision, so that the outcome can judge it."""
         assert attempt.signal_id is not None, f"expected {attempt.key} to name a signal"
         verdict = {
-            "verdict": estimate.reason.value if estimate.reason is not None else "PASSED",
+            "verdict": estimate.reason.value if estimate.reason is not None else PASSED,
             "slippage": str(estimate.slippage),
             "vwap": str(estimate.vwap),
             "limit_price": str(estimate.limit_price),
             "mid": str(estimate.mid),
             "size": str(attempt.size),
         }
-        step = f"estimate_slippage#{attempt.number}"
+        step = _step_of(attempt)
         await self._signals.save_decision(attempt.signal_id, step, verdict, self._clock())
 
     def _price_entry(self, size: Shares, cap: Price, book: OrderBook) -> Estimate:
@@ -99,6 +123,10 @@ class PricingActivities:
         stored = await self._signals.load_signal(attempt.signal_id)
         assert stored is not None, f"expected signal {attempt.signal_id}"
         return stored.signal.token_id
+
+
+def _step_of(attempt: Attempt) -> str:
+    return f"estimate_slippage#{attempt.number}"
 
 
 def _level(position: PositionRecord, reason: ExitReason | None) -> Price | None:

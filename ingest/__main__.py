@@ -29,7 +29,7 @@ from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.cache import RedisCache
-from storage.migrate import check_schema
+from storage.migrate import wait_for_schema
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 async def run_ingest(settings: Settings) -> None:
     """Listen until told to stop: whales, our own account, and the prices of what we hold."""
-    await check_schema(settings.database_url)
+    await wait_for_schema(settings.database_url)
     registry = CollectorRegistry()
     account = load_account(settings)
     async with aiohttp.ClientSession() as session:

@@ -36,7 +36,7 @@ from workflows.copy_trade import CopyTradeWorkflow
 POLL = timedelta(seconds=1)
 PAUSE_S = 0.5
 STARTING_MAX = 40  # at once, while Temporal answers slowly
-TRY_FOR_S = 4.0  # less than a claim lasts
+TRY_FOR_S = 1.5  # less than a claim lasts
 MARKET_TIMEOUT_S = 1.0  # a trade is worth more than its name
 _PRIORITIES = {Significance.HIGH: 1, Significance.MEDIUM: 3, Significance.LOW: 5}
 
@@ -123,7 +123,7 @@ class Dispatcher:
         return len(claimed) == room
 
     async def _start(self, signal: WhaleSignal) -> None:
-        """Start one trade; what fails for four seconds is left for the claim to expire."""
+        """Start one trade; what fails for a while is left for the claim to expire."""
         give_up_at_s = asyncio.get_running_loop().time() + TRY_FOR_S
         try:
             while not await self._is_started(signal):

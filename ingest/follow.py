@@ -19,6 +19,8 @@ from trading.types import Wallet, WhaleFill
 
 QUEUE_MAX = 10_000
 IDLE = timedelta(seconds=1)
+TURNS_TO_READ = 10
+"""Turns of the event loop in which a frame that lies in a socket becomes a fill in the queue."""
 
 log = structlog.get_logger()
 
@@ -87,7 +89,7 @@ class Follower:
                 async with asyncio.timeout(self._until_due()):
                     feed, event = await self._events.get()
             except TimeoutError:
-                await self._close_due(self._clock())
+                await self._hear_out()
                 continue
             await self._take(feed, event)
 
@@ -108,14 +110,21 @@ class Follower:
         heard, not when its turn came: a slow database splits no whale order.
         """
         now = fill.seen_at
-        await self._close_due(now)
+        await self._close_due(now, fill)
         if await self._recorder.record_fill(fill):
             for earlier in (*self._resumed.beside(fill), fill):
                 await self._commit(self._aggregator.feed(earlier, now))
 
-    async def _close_due(self, now: datetime) -> None:
+    async def _hear_out(self) -> None:
+        """Close what is due unless something has come in: a busy machine reads frames late."""
+        for _ in range(TURNS_TO_READ):
+            await asyncio.sleep(0)
+        if self._events.empty():
+            await self._close_due(self._clock())
+
+    async def _close_due(self, now: datetime, coming: WhaleFill | None = None) -> None:
         """Commit the windows that are due; what an earlier listener left begins its own."""
-        await self._commit(self._aggregator.due(now))
+        await self._commit(self._aggregator.due(now, coming))
         for fill in self._resumed.due(now):
             await self._commit(self._aggregator.feed(fill, now))
 

@@ -1,5 +1,7 @@
 """Bring a database to the schema this code knows, forwards only, and refuse any other."""
 
+import asyncio
+import contextlib
 import importlib
 from pathlib import Path
 
@@ -7,10 +9,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import open_engine, translated_errors
-from storage.port import StorageError
+from storage.port import StorageError, StorageUnavailableError
 
 SCHEMA_VERSION = "0004"
 """The newest migration; a process runs on no other."""
+START_WITHIN_S = 30.0
+RETRY_S = 0.5
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _LOCK = 7_246_301  # any number of ours: one migration at a time per database
 
@@ -50,6 +54,25 @@ async def check_schema(database_url: str) -> None:
         await engine.dispose()
     if found != SCHEMA_VERSION:
         raise StorageError(_wrong(found))
+
+
+async def wait_for_schema(database_url: str, within_s: float = START_WITHIN_S) -> None:
+    """Check the schema, waiting while the database starts or recovers.
+
+    Raises:
+        StorageUnavailableError: it did not answer in time.
+        StorageError: as `check_schema`.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                with contextlib.suppress(StorageUnavailableError):
+                    return await check_schema(database_url)
+                await asyncio.sleep(RETRY_S)
+    except TimeoutError as error:
+        raise StorageUnavailableError(
+            f"expected the database within {within_s:.0f} s, it did not answer"
+        ) from error
 
 
 def _wrong(found: str | None) -> str:

@@ -81,10 +81,12 @@ class Aggregator:
     """Merges the sources and waits for the rest of a whale's order. Time is always an argument.
 
     Fills of one wallet, token and side are one signal until 250 ms pass without a new one, at most
-    1 s. What comes later is a new signal, of only what exceeds the shares signalled before. A
-    signal's id is the hash of its first transaction (by its hash, not by arrival), wallet, token,
-    side and of how many signals that transaction was part of before: whoever aggregates the same
-    fills finds the same id. A wallet that buys and sells a token at the same time is dropped.
+    1 s; a fill of a transaction that is still waited for joins it within that second, however late
+    it was heard. What comes later is a new signal, of only what exceeds the shares signalled
+    before. A signal's id is the hash of its first transaction (by its hash, not by arrival),
+    wallet, token, side and of how many signals that transaction was part of before: whoever
+    aggregates the same fills finds the same id. A wallet that buys and sells a token at the same
+    time is dropped.
 
     Memory is bounded: the oldest windows close early, the oldest tallies are forgotten.
     """
@@ -110,8 +112,8 @@ class Aggregator:
 
     def feed(self, fill: WhaleFill, now: datetime) -> Aggregation:
         """Take one fill as one source reports it; first closes the windows that are due."""
+        closed = self.due(now, fill)
         now = self._tick(now)
-        closed = self._close(self._due_keys(now))
         if fill.removed:
             return _joined(closed, self._take_back(fill, now))
         tally = self._tally(fill, now)
@@ -120,9 +122,11 @@ class Aggregator:
         key = self._put_in_window(fill, tally, now)
         return _joined(closed, self._close(self._keys_over_limits(key)))
 
-    def due(self, now: datetime) -> Aggregation:
-        """Close the windows whose time has come."""
-        return self._close(self._due_keys(self._tick(now)))
+    def due(self, now: datetime, coming: WhaleFill | None = None) -> Aggregation:
+        """Close the windows whose time has come, but for the one that a coming fill joins."""
+        now = self._tick(now)
+        joined = None if coming is None else self._joined_key(coming, now)
+        return self._close([key for key in self._due_keys(now) if key != joined])
 
     def _tick(self, now: datetime) -> datetime:
         """Return the time, which never goes back, and forget what is too old."""
@@ -166,6 +170,14 @@ class Aggregator:
         if tally.signalled > tally.best.size:
             return Aggregation(taken_back=(TakenBack(fill, tuple(tally.signal_ids)),))
         return Aggregation(absorbed=(fill,))
+
+    def _joined_key(self, fill: WhaleFill, now: datetime) -> _WindowKey | None:
+        """Return the window in which the fill's transaction already is, while it may stay open."""
+        key = _WindowKey(fill.wallet, fill.token_id, fill.side)
+        window = self._windows.get(key)
+        if window is None or key_of(fill) not in window.tallies:
+            return None
+        return key if now < window.opened_at + self._rules.longest else None
 
     def _due_keys(self, now: datetime) -> list[_WindowKey]:
         return [key for key, w in self._windows.items() if w.due_at(self._rules) <= now]

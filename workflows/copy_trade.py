@@ -240,7 +240,7 @@ class CopyTradeWorkflow:
         for order_hash in hashes:
             await workflow.execute_activity_method(
                 OrderActivities.await_fill,
-                order_hash,
+                args=[order_hash, workflow.now()],
                 summary=f"wait until {order_hash[:10]}… is dead",
                 **options.AWAIT,
             )

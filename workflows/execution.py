@@ -54,7 +54,7 @@ async def execute(
         if ticket.order_hash is None:
             return Execution(hashes, filled, ticket.reason, ticket.ended_as)
         hashes = (*hashes, ticket.order_hash)
-        fills = await _traded(ticket.order_hash, control)
+        fills = await _traded(ticket.order_hash, give_up_at, control)
         filled = Shares(filled + fills.matched)
         if fills.matched > 0:
             await on_fills(fills.position_id)
@@ -95,14 +95,16 @@ async def _risk_checked(attempt: Attempt) -> Ticket:
     )
 
 
-async def _traded(order_hash: OrderHash, control: Control) -> FillReport:
+async def _traded(
+    order_hash: OrderHash, give_up_at: datetime | None, control: Control
+) -> FillReport:
     """Send the committed order, wait for its fills and book them (provisionally)."""
     if await control.until_free(workflow.now() + options.HELD_ORDER_MAX):
         await _placed(order_hash)
         control.heed()
     await workflow.execute_activity_method(
         OrderActivities.await_fill,
-        order_hash,
+        args=[order_hash, give_up_at],
         summary=f"wait for fills of {order_hash[:10]}…",
         **options.AWAIT,
     )

@@ -52,6 +52,8 @@ DECIDE = LocalStep(
 RECORD = DECIDE
 
 # 1 s, 2 s, 4 s, always the same signed bytes. HTTP total 2 s < start to close 8 s < schedule.
+# Heartbeats around the wait at the gate and around the POST, 2 s at most each: a worker that died
+# is noticed while the same bytes may still be sent again.
 PLACE = RemoteStep(
     start_to_close_timeout=timedelta(seconds=8),
     schedule_to_close_timeout=timedelta(seconds=30),
@@ -60,7 +62,7 @@ PLACE = RemoteStep(
         backoff_coefficient=2.0,
         maximum_attempts=4,
     ),
-    heartbeat_timeout=None,
+    heartbeat_timeout=timedelta(seconds=4),
 )
 RETRIED_ANSWERS = (NOT_NOW, OUTCOME_UNKNOWN)
 

@@ -252,6 +252,16 @@ async def test_a_resting_order_is_cancelled_after_thirty_seconds(desk: Desk) -> 
     assert desk.heartbeats[0] == OrderState.LIVE
 
 
+async def test_a_resting_order_is_cancelled_when_its_trade_must_end(desk: Desk) -> None:
+    rest_on_book(desk)
+    order_hash = await desk.committed()
+    await desk.orders.place_order(order_hash)
+    started_at = desk.clock()
+    report = await desk.env.run(desk.orders.await_fill, order_hash, started_at + 4 * SECOND)
+    assert report.state is OrderState.CANCELLED
+    assert 4 * SECOND <= desk.clock() - started_at < 7 * SECOND
+
+
 async def test_a_fill_that_wins_against_the_cancel_counts(desk: Desk) -> None:
     rest_on_book(desk)
     desk.venue.script.fill_before_cancel = True

@@ -29,6 +29,20 @@ async def test_an_entry_is_walked_through_the_book_and_the_estimate_is_kept(desk
     assert Decimal(kept["slippage"]) == estimate.slippage > 0
 
 
+@pytest.mark.parametrize("bid", ["0.50", None])
+async def test_an_estimate_that_was_kept_stands_whatever_the_book_says_by_now(
+    desk: Desk, bid: str | None
+) -> None:
+    """A step that is run again after a crash may have had its intent committed."""
+    await desk.tell()
+    desk.venue.quote(bid, "0.51")
+    first = await desk.pricing.estimate_slippage(ENTRY)
+    desk.venue.quote("0.60", "0.61")
+    assert await desk.pricing.estimate_slippage(ENTRY) == first
+    second = await desk.pricing.estimate_slippage(replace(ENTRY, number=2))
+    assert second.reason is Reason.PRICE_MOVED
+
+
 async def test_an_entry_that_would_cost_too_much_is_refused(desk: Desk) -> None:
     await desk.tell()
     desk.venue.quote("0.40", "0.51")

@@ -1,6 +1,7 @@
 """Recorded workflows replay on today's code; a changed order of steps is found out."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -90,9 +91,11 @@ async def test_a_changed_order_of_steps_is_found_out(path: Path) -> None:
         await hasty.replay_workflow(history(path))
 
 
-async def look_before_sending(order_hash: OrderHash, control: Control) -> FillReport:
+async def look_before_sending(
+    order_hash: OrderHash, give_up_at: datetime | None, control: Control
+) -> FillReport:
     """Wait for the fills of an order that was not sent yet."""
-    del control
+    del give_up_at, control
     await workflow.execute_activity_method(OrderActivities.await_fill, order_hash, **options.AWAIT)
     await workflow.execute_activity_method(OrderActivities.place_order, order_hash, **options.PLACE)
     return await workflow.execute_local_activity_method(

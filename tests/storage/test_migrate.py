@@ -12,7 +12,7 @@ import storage.book_tables
 import storage.tables  # noqa: F401
 from storage.columns import metadata
 from storage.database import open_engine
-from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate
+from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate, wait_for_schema
 from storage.port import StorageError, StorageUnavailableError
 
 OLD_SIGNAL = """
@@ -94,3 +94,24 @@ def test_the_code_knows_the_newest_migration() -> None:
 def test_migrations_go_forwards_only() -> None:
     for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions():
         assert not hasattr(script.module, "downgrade")
+
+
+async def test_a_process_waits_for_a_database_that_starts_but_not_for_another_schema(
+    database_url: str, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [StorageUnavailableError("starting up"), StorageUnavailableError("starting up")]
+
+    async def starting(url: str) -> None:
+        if answers:
+            raise answers.pop()
+        await check_schema(url)
+
+    monkeypatch.setattr("storage.migrate.RETRY_S", 0.01)
+    monkeypatch.setattr("storage.migrate.check_schema", starting)
+    await wait_for_schema(database_url)
+    assert answers == []
+    with pytest.raises(StorageError, match="no schema"):
+        await wait_for_schema(empty_database_url)
+    answers = [StorageUnavailableError("away")] * 1000
+    with pytest.raises(StorageUnavailableError, match=r"within 0 s"):
+        await wait_for_schema(database_url, 0.05)

@@ -13,7 +13,7 @@ from tests.trading.scene import NO, NOW, WHALE, YES, price, whale_fill
 from trading.aggregate import Aggregation, Aggregator, FoundSignal, signal_id_of
 from trading.rules import AggregationRules
 from trading.tallies import TallyKey
-from trading.types import Reason, Shares, Side, SignalId, Source, WhaleFill, WhaleSignal
+from trading.types import Reason, Shares, Side, SignalId, Source, Wallet, WhaleFill, WhaleSignal
 
 RULES = AggregationRules()
 
@@ -54,9 +54,33 @@ def test_fills_within_the_quiet_time_are_one_signal() -> None:
 
 
 def test_a_fill_after_the_quiet_time_is_a_new_signal() -> None:
-    signals = fed(Aggregator(RULES), (0, whale_fill("100")), (250, whale_fill("70")))
+    other = replace(whale_fill("70"), transaction_hash="0x02")
+    signals = fed(Aggregator(RULES), (0, whale_fill("100")), (250, other))
     assert [s.size for s in signals] == [100, 70]
     assert signals[0].signal_id != signals[1].signal_id
+
+
+def test_a_fill_of_the_same_transaction_joins_within_the_second_though_heard_late() -> None:
+    signals = fed(Aggregator(RULES), (0, log("100", 1)), (300, log("70", 2)), (999, log("30", 3)))
+    assert [s.size for s in signals] == [200]
+    signals = fed(Aggregator(RULES), (0, log("100", 1)), (900, log("70", 2)), (1000, log("30", 3)))
+    assert [s.size for s in signals] == [170, 30]
+
+
+def test_a_window_that_was_closed_takes_no_late_fill_of_its_transaction() -> None:
+    aggregator = Aggregator(RULES)
+    aggregator.feed(log("100", 1), after(0))
+    assert len(aggregator.due(after(250)).signals) == 1
+    assert [s.size for s in fed(aggregator, (260, log("70", 2)))] == [70]
+
+
+def test_what_comes_for_one_window_closes_the_others_that_are_due() -> None:
+    aggregator = Aggregator(RULES)
+    sale = replace(log("5", 9), side=Side.SELL, wallet=Wallet("0x" + "99" * 20))
+    aggregator.feed(log("100", 1), after(0))
+    aggregator.feed(sale, after(0))
+    late = log("70", 2)
+    assert [f.signal.size for f in aggregator.due(after(300), late).signals] == [5]
 
 
 def test_a_window_ends_after_a_second_however_many_come() -> None:
@@ -123,8 +147,10 @@ def test_a_later_source_brings_only_what_was_missing() -> None:
 
 
 def test_a_fill_that_tells_nothing_new_does_not_prolong_the_window() -> None:
-    signals = fed(Aggregator(RULES), (0, whale_fill("60")), (200, log("60", 1)), (300, log("7", 2)))
-    assert [s.size for s in signals] == [60, 7]
+    aggregator = Aggregator(RULES)
+    for at, fill in ((0, whale_fill("60")), (200, log("60", 1))):
+        aggregator.feed(fill, after(at))
+    assert aggregator.next_due_at == after(250)
 
 
 Split = list[tuple[str, Decimal, Decimal]]
