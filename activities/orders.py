@@ -111,6 +111,13 @@ class OrderActivities:
             await self._listen(intent, progress, watch)
 
     @activity.defn
+    async def settle_orders(self, order_hashes: Sequence[OrderHash]) -> None:
+        """Wait for the settlement of every order of a trade, and book each once it is done."""
+        for order_hash in order_hashes:
+            await self.await_settlement(order_hash)
+            await self.record_fills(order_hash)
+
+    @activity.defn
     async def record_fills(self, order_hash: OrderHash) -> FillReport:
         """Bring position, ledger and reservation in line with what is known of the order."""
         intent = await self._intent(order_hash)

@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.execution import execute, settle
     from workflows.position import PositionWorkflow
 
+TELL_OWNER = "the owner that was started is told"
 OWNER_TRIES = 10
 OWNER_WAIT = timedelta(seconds=1)
 
@@ -53,6 +54,7 @@ class CopyTradeWorkflow:
     def __init__(self, signal_id: SignalId) -> None:
         self._signal_id = signal_id
         self._control = Control()
+        self._started: set[PositionId] = set()
 
     @workflow.run
     async def run(self, signal_id: SignalId) -> TradeEnd:
@@ -194,6 +196,9 @@ class CopyTradeWorkflow:
         """Start the position's owner, or tell the one that runs of its new fills."""
         workflow_id = names.position_workflow_id(position_id)
         owner = workflow.get_external_workflow_handle(workflow_id)
+        if position_id in self._started and workflow.patched(TELL_OWNER):
+            with contextlib.suppress(ApplicationError):
+                return await owner.signal(names.FILLS_CHANGED)
         for _ in range(OWNER_TRIES):
             try:
                 await workflow.start_child_workflow(
@@ -209,6 +214,7 @@ class CopyTradeWorkflow:
                     return await owner.signal(names.FILLS_CHANGED)
                 await workflow.sleep(OWNER_WAIT)  # it ended meanwhile, so it can be started again
             else:
+                self._started.add(position_id)
                 return None
         raise ApplicationError(f"expected position {position_id} to be owned, but nobody is")
 

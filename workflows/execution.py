@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import options
     from workflows.control import Control
 
+SETTLE_TOGETHER = "orders of one trade settle in one step"
 ATTEMPTS_MAX = 3
 """One order and two remainders."""
 
@@ -66,6 +67,14 @@ async def execute(
 
 async def settle(order_hashes: tuple[OrderHash, ...]) -> None:
     """Wait until the chain has spoken on every trade of every order, and book it."""
+    if len(order_hashes) > 1 and workflow.patched(SETTLE_TOGETHER):
+        await workflow.execute_activity_method(
+            OrderActivities.settle_orders,
+            list(order_hashes),
+            summary=f"wait for the chain: {len(order_hashes)} orders",
+            **options.AWAIT,
+        )
+        return
     for order_hash in order_hashes:
         await workflow.execute_activity_method(
             OrderActivities.await_settlement,

@@ -421,6 +421,16 @@ async def test_settlement_is_waited_for_and_booked(desk: Desk) -> None:
     assert not await desk.reserved()
 
 
+async def test_all_orders_of_a_trade_settle_in_one_step(desk: Desk) -> None:
+    first, second = await desk.committed("s1"), await desk.committed("s2")
+    for order_hash in (first, second):
+        await desk.orders.place_order(order_hash)
+    await desk.env.run(desk.orders.settle_orders, [first, second])
+    assert (await desk.progress(first)).is_done
+    assert (await desk.progress(second)).is_done
+    assert not await desk.reserved()
+
+
 async def test_a_failed_settlement_takes_the_position_back(desk: Desk) -> None:
     desk.venue.script.settlement = Settlement.FAILED
     position = await desk.opened()
