@@ -30,9 +30,10 @@ from bench._stand import (
     orders_at_venue,
     wait_decided,
 )
-from storage.lane import Lane, Statement
+from storage.lane import Lane
 from storage.limits import audit_limits
 from storage.port import StorageUnavailableError
+from storage.statements import Statement
 from trading.types import SignalState
 
 PLACES = 20

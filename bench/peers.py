@@ -56,8 +56,8 @@ from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import PolymarketMarketData
 from exchange.port import OrderDraft
 from launch import ROOT
-from storage.lane import Statement
 from storage.limits import audit_limits
+from storage.statements import Statement
 from trading.orders import Intent
 from trading.types import (
     IntentId,

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.port import LimitCaps
+from storage.statements import Statement, run_one
 from trading.orders import Intent
 from trading.types import Usd, Wallet
 
 MINUTE = timedelta(minutes=1)
 
-_ACCOUNT = text(
+_ACCOUNT = Statement(
     """
     SELECT
         (SELECT coalesce(sum(cash), 0) FROM ledger WHERE wallet = :wallet) AS cash,
@@ -30,7 +30,7 @@ _ACCOUNT = text(
          AND status NOT IN ('CLOSED', 'REDEEMED')) AS bid_value
     """
 )
-_RECENT = text(
+_RECENT = Statement(
     """
     SELECT
         (SELECT count(*) FROM orders WHERE user_address = :wallet AND side = 'BUY' AND status IN
@@ -100,7 +100,8 @@ class RecentEntries:
 
 async def load_account(connection: AsyncConnection, wallet: Wallet) -> Account:
     """Read a wallet's money."""
-    row = (await connection.execute(_ACCOUNT, {"wallet": wallet})).mappings().one()
+    row = await run_one(connection, _ACCOUNT, wallet=wallet)
+    assert row is not None, "sums are always one row"
     return Account(
         cash=Usd(row["cash"]),
         deposits=Usd(row["deposits"]),
@@ -115,15 +116,17 @@ async def load_recent(
 ) -> RecentEntries:
     """Count the entries that one more would stand beside; exits are not counted."""
     minute_ago, repeats_since = now - MINUTE, now - caps.repeats_window
-    question = {
-        "wallet": intent.order.unsigned.maker,
-        "token_id": intent.order.unsigned.token_id,
-        "minute_ago": minute_ago,
-        "repeats_since": repeats_since,
-        "since": min(minute_ago, repeats_since),
-        "own": intent.signal_id or intent.intent_id,
-    }
-    row = (await connection.execute(_RECENT, question)).mappings().one()
+    row = await run_one(
+        connection,
+        _RECENT,
+        wallet=intent.order.unsigned.maker,
+        token_id=intent.order.unsigned.token_id,
+        minute_ago=minute_ago,
+        repeats_since=repeats_since,
+        since=min(minute_ago, repeats_since),
+        own=intent.signal_id or intent.intent_id,
+    )
+    assert row is not None, "counts are always one row"
     return RecentEntries(
         open_orders=row["open_orders"],
         orders=row["orders"],

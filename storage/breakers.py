@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.database import Database
 from storage.events import insert_event
 from storage.port import Event, StorageError
+from storage.statements import Statement, run_one
 from storage.tables import breakers, halts
 from trading.rules import RiskRules
 from trading.types import TokenId, Wallet
 
-_BREAKERS = text(
+_BREAKERS = Statement(
     """
     SELECT
         (SELECT reason FROM halts
@@ -59,12 +60,9 @@ async def find_halt(
 
     A day is the UTC date of the confirmation that made the profit or loss.
     """
-    question = {
-        "wallet": wallet,
-        "token_id": token_id or "",
-        "today": now.astimezone(UTC).date(),
-    }
-    row = (await connection.execute(_BREAKERS, question)).mappings().one()
+    today = now.astimezone(UTC).date()
+    row = await run_one(connection, _BREAKERS, wallet=wallet, token_id=token_id or "", today=today)
+    assert row is not None, "a sum is always one row"
     if row["halt"] is not None:
         return str(row["halt"])
     paused_until: datetime | None = row["paused_until"]

@@ -7,11 +7,12 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
-from sqlalchemy import event, exc, func, select
+from sqlalchemy import event, exc
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.port import StorageError, StorageUnavailableError
+from storage.statements import Statement, run
 from trading.rules import RiskRules
 from trading.types import Wallet
 
@@ -20,6 +21,7 @@ STATEMENT_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10  # a burst waits for a connection rather than failing
 WORDS_MAX = 500
+_RING = Statement("SELECT pg_notify(:channel, :key)")
 _PASSING = ("08", "53", "57", "40", "55")
 """SQLSTATE classes that a repeat may cure: connection, resources, operator, rollback, locks."""
 
@@ -89,7 +91,7 @@ def server_settings() -> dict[str, str]:
 
 async def ring(connection: AsyncConnection, channel: str, key: str) -> None:
     """Tell everybody who listens that something about `key` is committed, at the commit."""
-    await connection.execute(select(func.pg_notify(channel, key)))
+    await run(connection, _RING, channel=channel, key=key)
 
 
 @asynccontextmanager

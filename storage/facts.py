@@ -6,9 +6,10 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.database import Database, storable
-from storage.lane import QuickDatabase, Statement
+from storage.lane import QuickDatabase
 from storage.port import WhaleRecord
 from storage.rows import read_market, read_whale
+from storage.statements import Statement
 from storage.tables import leases, markets, tokens, whales
 from trading.types import Market, TokenId, Wallet
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import fills, orders, redemptions
 from storage.limits import down, up
+from storage.statements import Statement, run
 from trading.positions import PositionFill, fold_position
 from trading.types import (
     ZERO,
@@ -20,6 +20,14 @@ from trading.types import (
     Side,
     Usd,
 )
+
+_FILLS = Statement(
+    """
+    SELECT f.*, o.released_at FROM fills AS f JOIN orders AS o ON o.order_id = f.order_id
+    WHERE f.position_id = :position_id
+    """
+)
+_REDEMPTIONS = Statement("SELECT * FROM redemptions WHERE position_id = :position_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +61,8 @@ class Figures:
 
 async def load_booked(connection: AsyncConnection, position_id: PositionId) -> list[BookedFill]:
     """Read all fills of a position; a redemption reads as a sale at the payout."""
-    statement = (
-        select(fills, orders.c.released_at)
-        .join(orders, orders.c.order_id == fills.c.order_id)
-        .where(fills.c.position_id == position_id)
-    )
-    rows = (await connection.execute(statement)).mappings().all()
-    statement = select(redemptions).where(redemptions.c.position_id == position_id)
-    redeemed = (await connection.execute(statement)).mappings().all()
+    rows = await run(connection, _FILLS, position_id=position_id)
+    redeemed = await run(connection, _REDEMPTIONS, position_id=position_id)
     return [*(_read_fill(row) for row in rows), *(_read_redemption(row) for row in redeemed)]
 
 

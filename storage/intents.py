@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import intents, orders
 from storage.database import Database, ring
-from storage.lane import QuickDatabase, Statement
+from storage.lane import QuickDatabase
 from storage.port import StorageError
 from storage.rows import read_intent
+from storage.statements import Statement, insert_row, run_one
 from trading.orders import Intent
 from trading.rules import OrderRules
 from trading.types import (
@@ -27,7 +27,7 @@ from trading.types import (
 RETRY_FOR = OrderRules().retry_until
 """How long after the commit the same bytes may be sent again."""
 
-_ONE = Statement("SELECT * FROM intents WHERE intent_id = :intent_id")
+INTENT = Statement("SELECT * FROM intents WHERE intent_id = :intent_id")
 _OF_ORDER = Statement("SELECT * FROM intents WHERE order_hash = :order_hash")
 
 
@@ -43,7 +43,9 @@ async def insert_intent(
     """Commit an intent with its PREPARED order."""
     order, unsigned = intent.order, intent.order.unsigned
     retry_until = max(intent.expires_at, intent.created_at + RETRY_FOR)
-    row = insert(intents).values(
+    await insert_row(
+        connection,
+        "intents",
         intent_id=intent.intent_id,
         signal_id=intent.signal_id,
         position_id=intent.position_id,
@@ -74,7 +76,6 @@ async def insert_intent(
         neg_risk=unsigned.neg_risk,
         expiration_s=unsigned.expiration_s,
     )
-    await connection.execute(row)
     await _insert_order(connection, intent, now)
     await ring(connection, "orders", order.order_hash)
 
@@ -87,16 +88,16 @@ async def load_intent(db: QuickDatabase, order_hash: OrderHash) -> Intent | None
 
 async def load_attempt(db: QuickDatabase, intent_id: IntentId) -> Intent | None:
     """Return an intent by its id."""
-    row = await db.lane.row(_ONE, intent_id=intent_id)
+    row = await db.lane.row(INTENT, intent_id=intent_id)
     return read_intent(row) if row is not None else None
 
 
 async def need_intent(connection: AsyncConnection, order_hash: OrderHash) -> Intent:
     """Return the intent of an order that must be ours."""
-    intent = await find_intent(connection, intents.c.order_hash == order_hash)
-    if intent is None:
+    row = await run_one(connection, _OF_ORDER, order_hash=order_hash)
+    if row is None:
         raise StorageError(f"expected an intent for order {order_hash}, found none")
-    return intent
+    return read_intent(row)
 
 
 async def is_ours(db: Database, order_hash: OrderHash) -> bool:
@@ -127,7 +128,9 @@ async def _hashes(db: Database, where: ColumnElement[bool]) -> Sequence[OrderHas
 
 async def _insert_order(connection: AsyncConnection, intent: Intent, now: datetime) -> None:
     order, unsigned = intent.order, intent.order.unsigned
-    row = insert(orders).values(
+    await insert_row(
+        connection,
+        "orders",
         order_id=order.order_hash,
         intent_id=intent.intent_id,
         position_id=intent.position_id,
@@ -143,4 +146,3 @@ async def _insert_order(connection: AsyncConnection, intent: Intent, now: dateti
         created_at=intent.created_at,
         updated_at=now,
     )
-    await connection.execute(row)

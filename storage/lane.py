@@ -1,7 +1,6 @@
 """The short way to PostgreSQL: one prepared statement, one round trip, its own transaction."""
 
 import json
-import re
 from asyncio import Semaphore
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,23 +16,9 @@ from storage.database import (
     server_settings,
     translated_errors,
 )
+from storage.statements import Statement
 
 LANE_SIZE = 5
-_NAME = re.compile(r"(?<![:\w]):([a-z_]+)")
-
-
-class Statement:
-    """Fixed SQL with `:names`, spelled once the way the driver wants it."""
-
-    def __init__(self, words: str) -> None:
-        self.names = tuple(dict.fromkeys(_NAME.findall(words)))
-        places = {name: f"${number}" for number, name in enumerate(self.names, 1)}
-        self.words = _NAME.sub(lambda found: places[found[1]], words)
-
-    def arguments(self, values: dict[str, object]) -> list[object]:
-        """Return the values in the order of their places; every name must have one."""
-        assert values.keys() == set(self.names), f"expected {self.names}, received {list(values)}"
-        return [values[name] for name in self.names]
 
 
 class Lane:

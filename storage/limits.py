@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import limits
 from storage.database import Database
+from storage.statements import Statement, run, run_one
 from trading.types import MICRO, ConditionId, PositionId, Usd, Wallet
 
 
@@ -61,7 +60,26 @@ class LimitDrift:
     expected: Usd
 
 
-_TAKE = text(
+_LOCK = Statement(
+    """
+    INSERT INTO limits AS l (wallet, scope, key, used) VALUES (:wallet, 'WALLET', :wallet, 0)
+    ON CONFLICT (wallet, scope, key) DO UPDATE SET used = l.used
+    """
+)
+_USED = Statement(
+    "SELECT used FROM limits WHERE wallet = :wallet AND scope = :scope AND key = :key"
+)
+_SHIFT = Statement(
+    """
+    UPDATE limits SET used = used + :by
+    WHERE wallet = :wallet AND (
+        (scope = 'WALLET' AND key = :wallet) OR (scope = 'WHALE' AND key = :whale)
+        OR (scope = 'MARKET' AND key = :condition_id)
+        OR (scope = 'POSITION' AND key = :position_id)
+    )
+    """
+)
+_TAKE = Statement(
     """
     INSERT INTO limits AS l (wallet, scope, key, used)
     SELECT CAST(:wallet AS text), CAST(:scope AS text), CAST(:key AS text), CAST(:more AS numeric)
@@ -107,40 +125,40 @@ def down(money: Decimal) -> Usd:
 
 async def lock_wallet(connection: AsyncConnection, wallet: Wallet) -> None:
     """Take the wallet's row, made if it is new; everything that moves limits does this first."""
-    row = insert(limits).values(wallet=wallet, scope=Scope.WALLET, key=wallet, used=Decimal(0))
-    key = (limits.c.wallet, limits.c.scope, limits.c.key)
-    locked = row.on_conflict_do_update(index_elements=key, set_={"used": limits.c.used})
-    await connection.execute(locked)
+    await run(connection, _LOCK, wallet=wallet)
 
 
 async def take_limit(
     connection: AsyncConnection, stake: Stake, scope: Scope, more: Usd, cap: Usd
 ) -> Usd | None:
     """Use more of a limit unless that passes the cap, in one statement; return the use after."""
-    row = {
-        "wallet": stake.wallet,
-        "scope": scope,
-        "key": stake.key(scope),
-        "more": more,
-        "cap": cap,
-    }
-    used: Decimal | None = (await connection.execute(_TAKE, row)).scalar_one_or_none()
-    return None if used is None else Usd(used)
+    key = stake.key(scope)
+    row = await run_one(
+        connection, _TAKE, wallet=stake.wallet, scope=scope, key=key, more=more, cap=cap
+    )
+    return None if row is None else Usd(row["used"])
 
 
 async def load_used(connection: AsyncConnection, stake: Stake, scope: Scope) -> Usd:
     """Return what is used of a limit."""
-    statement = select(limits.c.used).where(_is_row(stake, scope))
-    used = (await connection.execute(statement)).scalar_one_or_none()
-    return Usd(used if used is not None else Decimal(0))
+    key = stake.key(scope)
+    row = await run_one(connection, _USED, wallet=stake.wallet, scope=scope, key=key)
+    return Usd(row["used"] if row is not None else Decimal(0))
 
 
 async def shift_limits(connection: AsyncConnection, stake: Stake, by: Decimal) -> None:
     """Change the use of all four limits; facts are booked whatever the caps say."""
     if by == 0:
         return
-    rows = or_(*(_is_row(stake, scope) for scope in Scope))
-    await connection.execute(update(limits).where(rows).values(used=limits.c.used + by))
+    await run(
+        connection,
+        _SHIFT,
+        by=by,
+        wallet=stake.wallet,
+        whale=stake.whale,
+        condition_id=stake.condition_id,
+        position_id=stake.position_id,
+    )
 
 
 async def audit_limits(db: Database) -> Sequence[LimitDrift]:
@@ -157,11 +175,3 @@ async def audit_limits(db: Database) -> Sequence[LimitDrift]:
         )
         for row in rows
     ]
-
-
-def _is_row(stake: Stake, scope: Scope) -> ColumnElement[bool]:
-    return and_(
-        limits.c.wallet == stake.wallet,
-        limits.c.scope == scope,
-        limits.c.key == stake.key(scope),
-    )

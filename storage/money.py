@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,11 +11,18 @@ from storage.book_tables import ledger
 from storage.breakers import find_halt
 from storage.database import Database
 from storage.port import StorageError
+from storage.statements import Statement, run_one
 from storage.tables import equity
 from trading.decide import Portfolio
 from trading.types import ZERO, Usd, Wallet
 
 SAMPLE_EVERY = timedelta(seconds=5)
+_PEAK = Statement(
+    """
+    SELECT coalesce(max(pnl_peak), 0) AS peak, max(timestamp) AS sampled_at
+    FROM equity WHERE wallet = :wallet
+    """
+)
 
 
 async def load_portfolio(db: Database, now: datetime) -> Portfolio:
@@ -50,10 +56,10 @@ async def _follow_peak(
 ) -> Usd:
     """Return the highest P&L so far; store a sample when it rises and every few seconds."""
     pnl = account.equity - account.deposits
-    statement = select(
-        func.coalesce(func.max(equity.c.pnl_peak), 0), func.max(equity.c.timestamp)
-    ).where(equity.c.wallet == wallet)
-    stored, sampled_at = (await connection.execute(statement)).one()
+    last = await run_one(connection, _PEAK, wallet=wallet)
+    assert last is not None, "a maximum is always one row"
+    stored: Decimal = last["peak"]
+    sampled_at: datetime | None = last["sampled_at"]
     peak = Usd(max(stored, pnl, ZERO))
     if sampled_at is None or peak > stored or now >= sampled_at + SAMPLE_EVERY:
         row = insert(equity).values(

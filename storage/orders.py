@@ -5,19 +5,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import RowMapping, Update, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.alarms import raise_alarms
-from storage.book_tables import UNRESOLVED, fills, intents, order_evidence, orders, positions
+from storage.book_tables import UNRESOLVED, orders
 from storage.breakers import find_halt
 from storage.database import Database, ring, storable
 from storage.events import insert_event
-from storage.lane import QuickDatabase, Statement
+from storage.lane import QuickDatabase
 from storage.port import Event, FencedError, StorageError
 from storage.rows import read_progress, read_trade
-from storage.tables import leases, signals
+from storage.statements import Statement, insert_row, run, run_one
 from trading.orders import (
     Evidence,
     OrderProgress,
@@ -43,6 +42,50 @@ _MAY_BE_SENT = (OrderState.PREPARED, OrderState.UNKNOWN)
 _TAKES_ENTRIES = (PositionState.OPENING, PositionState.OPEN)
 _ONE = Statement("SELECT * FROM orders WHERE order_id = :order_hash")
 _FILLS = Statement("SELECT * FROM fills WHERE order_id = :order_hash ORDER BY matched_at, trade_id")
+_LOCK = Statement("SELECT * FROM orders WHERE order_id = :order_hash FOR NO KEY UPDATE")
+_LOCK_SENDABLE = Statement(
+    """
+    SELECT o.*, i.expires_at, i.retry_until, p.status AS position_status, s.committed_at
+    FROM orders AS o
+    JOIN intents AS i ON i.intent_id = o.intent_id
+    JOIN positions AS p ON p.position_id = o.position_id
+    LEFT JOIN signals AS s ON s.signal_id = i.signal_id
+    WHERE o.order_id = :order_hash
+    FOR NO KEY UPDATE OF o
+    """
+)
+_FENCE = Statement("SELECT epoch FROM leases WHERE wallet = :wallet FOR SHARE")
+_SEND = Statement(
+    """
+    UPDATE orders SET status = 'SENDING', posts = posts + 1, sending_epoch = :epoch,
+        first_sent_at = CASE posts WHEN 0 THEN :now ELSE first_sent_at END,
+        execution_latency_ms = CASE posts WHEN 0 THEN :latency_ms ELSE execution_latency_ms END,
+        updated_at = :now, version = version + 1
+    WHERE order_id = :order_hash
+    """
+)
+_SAVE_FILL = Statement(
+    """
+    INSERT INTO fills (trade_id, order_id, token_id, side, size, cost, fee, settlement,
+        matched_at, transaction_hash, is_taker, settled_at, seen_at)
+    VALUES (:trade_id, :order_hash, :token_id, :side, :size, :cost, :fee, :settlement,
+        :matched_at, :transaction_hash, :is_taker, :settled_at, :now)
+    ON CONFLICT (trade_id, order_id) DO UPDATE SET token_id = excluded.token_id,
+        side = excluded.side, size = excluded.size, cost = excluded.cost, fee = excluded.fee,
+        settlement = excluded.settlement, matched_at = excluded.matched_at,
+        transaction_hash = excluded.transaction_hash, is_taker = excluded.is_taker,
+        settled_at = excluded.settled_at
+    """
+)
+_SAVE = Statement(
+    """
+    UPDATE orders SET status = :status, size_matched = :size_matched, filled_size = :filled_size,
+        avg_fill_price = :avg_fill_price, error = :error, had_unknown = :had_unknown,
+        adopted = :adopted, faults = :faults, is_done = :is_done, version = version + 1,
+        updated_at = :now
+    WHERE order_id = :order_hash
+    """
+)
 
 
 async def begin_sending(db: Database, order_hash: OrderHash, epoch: int, now: datetime) -> bool:
@@ -62,7 +105,10 @@ async def begin_sending(db: Database, order_hash: OrderHash, epoch: int, now: da
             return False
         if order["side"] == Side.BUY and await _is_barred(db, connection, order, now):
             return False
-        await connection.execute(_sending(order, epoch, now))
+        latency_ms = _latency_ms(order["committed_at"], now)
+        await run(
+            connection, _SEND, order_hash=order_hash, epoch=epoch, now=now, latency_ms=latency_ms
+        )
         await ring(connection, CHANNEL, order_hash)
         return True
 
@@ -119,9 +165,7 @@ async def tell_overdue(db: Database, order_hash: OrderHash, now: datetime) -> No
 
 async def lock_order(connection: AsyncConnection, order_hash: OrderHash) -> RowMapping:
     """Read an order's row and keep it for this transaction."""
-    statement = select(orders).where(orders.c.order_id == order_hash)
-    locked = await connection.execute(statement.with_for_update(key_share=True))
-    order = locked.mappings().one_or_none()
+    order: RowMapping | None = await run_one(connection, _LOCK, order_hash=order_hash)
     if order is None:
         raise StorageError(f"expected order {order_hash}, found none")
     return order
@@ -129,28 +173,12 @@ async def lock_order(connection: AsyncConnection, order_hash: OrderHash) -> RowM
 
 async def load_trades(connection: AsyncConnection, order: RowMapping) -> OrderProgress:
     """Return an order's progress from its row and its fills."""
-    statement = select(fills).where(fills.c.order_id == order["order_id"])
-    statement = statement.order_by(fills.c.matched_at, fills.c.trade_id)
-    rows = (await connection.execute(statement)).mappings().all()
+    rows = await run(connection, _FILLS, order_hash=order["order_id"])
     return read_progress(order, [read_trade(row) for row in rows])
 
 
 async def _lock_sendable(connection: AsyncConnection, order_hash: OrderHash) -> RowMapping:
-    statement = (
-        select(
-            orders,
-            intents.c.expires_at,
-            intents.c.retry_until,
-            positions.c.status.label("position_status"),
-            signals.c.committed_at,
-        )
-        .join(intents, intents.c.intent_id == orders.c.intent_id)
-        .join(positions, positions.c.position_id == orders.c.position_id)
-        .join(signals, signals.c.signal_id == intents.c.signal_id, isouter=True)
-        .where(orders.c.order_id == order_hash)
-        .with_for_update(of=orders, key_share=True)
-    )
-    order = (await connection.execute(statement)).mappings().one_or_none()
+    order: RowMapping | None = await run_one(connection, _LOCK_SENDABLE, order_hash=order_hash)
     if order is None:
         raise StorageError(f"expected order {order_hash}, found none")
     return order
@@ -158,8 +186,8 @@ async def _lock_sendable(connection: AsyncConnection, order_hash: OrderHash) -> 
 
 async def _check_fence(connection: AsyncConnection, wallet: Wallet, epoch: int) -> None:
     """Hold the lease's row until we commit, so that a takeover comes wholly before or after."""
-    statement = select(leases.c.epoch).where(leases.c.wallet == wallet).with_for_update(read=True)
-    newest = (await connection.execute(statement)).scalar_one_or_none()
+    row = await run_one(connection, _FENCE, wallet=wallet)
+    newest = None if row is None else row["epoch"]
     if newest is None or newest != epoch:
         raise FencedError(f"expected epoch {newest} for wallet {wallet}, received {epoch}")
 
@@ -173,18 +201,6 @@ async def _is_barred(
     return bool(await find_halt(connection, db.rules, wallet, token_id, now))
 
 
-def _sending(order: RowMapping, epoch: int, now: datetime) -> Update:
-    values = {"status": OrderState.SENDING, "posts": order["posts"] + 1, "sending_epoch": epoch}
-    if not order["posts"]:
-        values["first_sent_at"] = now
-        values["execution_latency_ms"] = _latency_ms(order["committed_at"], now)
-    return (
-        update(orders)
-        .where(orders.c.order_id == order["order_id"])
-        .values(**values, updated_at=now, version=orders.c.version + 1)
-    )
-
-
 def _latency_ms(committed_at: datetime | None, now: datetime) -> Decimal | None:
     if committed_at is None:
         return None
@@ -195,10 +211,8 @@ async def _insert_evidence(
     connection: AsyncConnection, order_hash: OrderHash, evidence: Evidence, now: datetime
 ) -> None:
     kind, words = _describe(evidence)
-    row = insert(order_evidence).values(
-        order_id=order_hash, kind=kind, text=storable(words), timestamp=now
-    )
-    await connection.execute(row)
+    values = {"order_id": order_hash, "kind": kind, "text": storable(words), "timestamp": now}
+    await insert_row(connection, "order_evidence", **values)
 
 
 def _describe(evidence: Evidence) -> tuple[str, str]:
@@ -220,23 +234,23 @@ async def _save_fills(
     for trade in progress.trades.values():
         if before.trades.get(trade.trade_id) == trade:
             continue
-        values = {
-            "token_id": trade.token_id,
-            "side": trade.side,
-            "size": trade.size,
-            "cost": trade.cost,
-            "fee": trade.fee,
-            "settlement": trade.settlement,
-            "matched_at": trade.matched_at,
-            "transaction_hash": trade.transaction_hash,
-            "is_taker": trade.is_taker,
-            "settled_at": now if trade.settlement.is_final else None,
-        }
-        row = upsert(fills).values(
-            trade_id=trade.trade_id, order_id=progress.order_hash, seen_at=now, **values
+        await run(
+            connection,
+            _SAVE_FILL,
+            trade_id=trade.trade_id,
+            order_hash=progress.order_hash,
+            token_id=trade.token_id,
+            side=trade.side,
+            size=trade.size,
+            cost=trade.cost,
+            fee=trade.fee,
+            settlement=trade.settlement,
+            matched_at=trade.matched_at,
+            transaction_hash=trade.transaction_hash,
+            is_taker=trade.is_taker,
+            settled_at=now if trade.settlement.is_final else None,
+            now=now,
         )
-        key = (fills.c.trade_id, fills.c.order_id)
-        await connection.execute(row.on_conflict_do_update(index_elements=key, set_=values))
 
 
 async def _save_progress(
@@ -244,8 +258,10 @@ async def _save_progress(
 ) -> None:
     live = [t for t in progress.trades.values() if t.settlement is not Settlement.FAILED]
     filled, cost = sum((t.size for t in live), ZERO), sum((t.cost for t in live), ZERO)
-    row = update(orders).where(orders.c.order_id == progress.order_hash)
-    values = row.values(
+    await run(
+        connection,
+        _SAVE,
+        order_hash=progress.order_hash,
         status=progress.state,
         size_matched=progress.size_matched,
         filled_size=filled,
@@ -255,7 +271,5 @@ async def _save_progress(
         adopted=progress.adopted,
         faults=list(progress.faults),
         is_done=progress.is_done,
-        version=orders.c.version + 1,
-        updated_at=now,
+        now=now,
     )
-    await connection.execute(values)

@@ -10,14 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.book_tables import positions
 from storage.columns import MONEY, TIME
 from storage.database import Database, ring
-from storage.lane import QuickDatabase, Statement
+from storage.lane import QuickDatabase
 from storage.port import Levels, Mark, PositionRecord, StorageError
 from storage.rows import read_position
+from storage.statements import Statement, run_one
 from trading.types import PositionId, PositionState, TokenId, Wallet
 
 CHANNEL = "positions"
 
 _ONE = Statement("SELECT * FROM positions WHERE position_id = :position_id")
+_LOCK = Statement("SELECT * FROM positions WHERE position_id = :position_id FOR NO KEY UPDATE")
 _OPEN = Statement(
     """
     SELECT * FROM positions WHERE status NOT IN ('CLOSED', 'REDEEMED')
@@ -119,9 +121,7 @@ async def save_marks(db: Database, marks: Sequence[Mark]) -> None:
 
 async def lock_position(connection: AsyncConnection, position_id: PositionId) -> RowMapping:
     """Read a position's row and keep it for this transaction."""
-    statement = select(positions).where(positions.c.position_id == position_id)
-    locked = await connection.execute(statement.with_for_update(key_share=True))
-    row = locked.mappings().one_or_none()
+    row: RowMapping | None = await run_one(connection, _LOCK, position_id=position_id)
     if row is None:
         raise StorageError(f"expected position {position_id}, found none")
     return row

@@ -4,19 +4,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.accounts import Account, load_account, load_recent
-from storage.book_tables import OVER, intents, positions, reservations
 from storage.breakers import find_halt
 from storage.database import Database
-from storage.intents import find_intent, insert_intent
+from storage.intents import INTENT, insert_intent
 from storage.limits import Scope, Stake, down, load_used, lock_wallet, take_limit, up
 from storage.names import name_position
 from storage.port import LimitCaps, Reserved
-from storage.tables import signals
+from storage.rows import read_intent
+from storage.statements import Statement, insert_row, run_one
 from trading.orders import Intent
 from trading.types import (
     ZERO,
@@ -36,6 +34,22 @@ _REASONS = {
     Scope.MARKET: Reason.MARKET_LIMIT,
     Scope.POSITION: Reason.POSITION_LIMIT,
 }
+
+_SIGNAL = Statement("SELECT state FROM signals WHERE signal_id = :signal_id FOR SHARE")
+_STANDING = Statement(
+    """
+    SELECT position_id, status FROM positions
+    WHERE user_address = :wallet AND source_whale = :whale AND token_id = :token_id
+    AND status NOT IN ('CLOSED', 'REDEEMED')
+    FOR NO KEY UPDATE
+    """
+)
+_LAST = Statement(
+    """
+    SELECT coalesce(max(n), 0) AS n FROM positions
+    WHERE user_address = :wallet AND source_whale = :whale AND token_id = :token_id
+    """
+)
 
 
 class _RefusedError(Exception):
@@ -77,9 +91,9 @@ async def _reserve(
 ) -> Intent:
     wallet = intent.order.unsigned.maker
     await lock_wallet(connection, wallet)
-    stored = await find_intent(connection, intents.c.intent_id == intent.intent_id)
+    stored = await run_one(connection, INTENT, intent_id=intent.intent_id)
     if stored is not None:
-        return stored
+        return read_intent(stored)
     await _check_signal(connection, intent)
     token_id = intent.order.unsigned.token_id
     halt = await find_halt(connection, db.rules, wallet, token_id, now)
@@ -99,11 +113,9 @@ async def _reserve(
 
 async def _check_signal(connection: AsyncConnection, intent: Intent) -> None:
     """Refuse an entry of a signal that ended meanwhile: its sender was taken for dead."""
-    statement = select(signals.c.state).where(signals.c.signal_id == intent.signal_id)
-    locked = await connection.execute(statement.with_for_update(read=True))
-    state = locked.scalar_one_or_none()
-    if state is not None and SignalState(state).is_terminal:
-        raise _RefusedError(Refusal(Reason.SIGNAL_TOO_OLD, {"state": str(state)}))
+    row = await run_one(connection, _SIGNAL, signal_id=intent.signal_id)
+    if row is not None and SignalState(row["state"]).is_terminal:
+        raise _RefusedError(Refusal(Reason.SIGNAL_TOO_OLD, {"state": str(row["state"])}))
 
 
 def _check_balance(account: Account, intent: Intent) -> None:
@@ -118,22 +130,17 @@ def _check_balance(account: Account, intent: Intent) -> None:
 
 async def _find_position(connection: AsyncConnection, intent: Intent, now: datetime) -> PositionId:
     """Return the position that the entry adds to, opened when there is none."""
-    same = [
-        positions.c.user_address == intent.order.unsigned.maker,
-        positions.c.source_whale == intent.whale,
-        positions.c.token_id == intent.order.unsigned.token_id,
-    ]
-    standing = select(positions.c.position_id, positions.c.status).where(*same, OVER)
-    found = await connection.execute(standing.with_for_update(key_share=True))
-    row = found.one_or_none()
+    wallet, token_id = intent.order.unsigned.maker, intent.order.unsigned.token_id
+    same = {"wallet": wallet, "whale": intent.whale, "token_id": token_id}
+    row = await run_one(connection, _STANDING, **same)
     if row is None:
-        last = select(func.coalesce(func.max(positions.c.n), 0)).where(*same)
-        n: int = (await connection.execute(last)).scalar_one()
-        return await _open_position(connection, intent, n + 1, now)
-    if PositionState(row.status) not in _TAKES_ENTRIES:
-        numbers = {"position_id": str(row.position_id), "state": str(row.status)}
+        last = await run_one(connection, _LAST, **same)
+        assert last is not None, "a maximum is always one row"
+        return await _open_position(connection, intent, last["n"] + 1, now)
+    if PositionState(row["status"]) not in _TAKES_ENTRIES:
+        numbers = {"position_id": str(row["position_id"]), "state": str(row["status"])}
         raise _RefusedError(Refusal(Reason.POSITION_CLOSING, numbers))
-    return PositionId(row.position_id)
+    return PositionId(row["position_id"])
 
 
 async def _open_position(
@@ -141,7 +148,9 @@ async def _open_position(
 ) -> PositionId:
     unsigned = intent.order.unsigned
     position_id = name_position(unsigned.maker, intent.whale, unsigned.token_id, n)
-    row = insert(positions).values(
+    await insert_row(
+        connection,
+        "positions",
         position_id=position_id,
         user_address=unsigned.maker,
         source_whale=intent.whale,
@@ -151,7 +160,6 @@ async def _open_position(
         status=PositionState.OPENING,
         opened_at=now,
     )
-    await connection.execute(row)
     return position_id
 
 
@@ -200,7 +208,9 @@ async def _insert_reservation(
         for scope, limit in taken.items()
         for name, figure in (("used_after", limit.used), ("cap_then", limit.cap))
     }
-    row = insert(reservations).values(
+    await insert_row(
+        connection,
+        "reservations",
         intent_id=intent.intent_id,
         wallet=intent.order.unsigned.maker,
         whale=intent.whale,
@@ -210,4 +220,3 @@ async def _insert_reservation(
         reserved_at=now,
         **figures,
     )
-    await connection.execute(row)

@@ -2,23 +2,24 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import daily_pnl, orders, positions
+from storage.book_tables import positions
 from storage.breakers import count_result
 from storage.database import Database, ring
 from storage.figures import Figures, compute_figures, load_booked
 from storage.limits import Stake, shift_limits
 from storage.port import PositionRecord
 from storage.rows import read_position
+from storage.statements import Statement, insert_row, run, run_one
 from storage.tables import whales
 from trading.rules import ExitRules
 from trading.types import ZERO, PositionId, PositionState, Usd
 
 CHANNEL = "positions"
 DUST = ExitRules().dust
-_BOOK = text(
+_BOOK = Statement(
     """
     INSERT INTO ledger (wallet, kind, ref, order_id, position_id, cash, timestamp)
     SELECT o.user_address, entry.kind, f.trade_id || '/' || f.order_id, f.order_id, f.position_id,
@@ -34,7 +35,7 @@ _BOOK = text(
     ON CONFLICT (wallet, kind, ref) DO NOTHING
     """
 )
-_SELL_OFFERS = text(
+_SELL_OFFERS = Statement(
     """
     UPDATE offers SET sold = sums.sold
     FROM (
@@ -47,6 +48,22 @@ _SELL_OFFERS = text(
     WHERE offers.intent_id = sums.intent_id AND offers.sold <> sums.sold
     """
 )
+
+_RESTATE = Statement(
+    """
+    UPDATE positions SET status = :status, size = :size, settled_size = :settled_size,
+        avg_entry_price = :avg_entry_price, exposure = :exposure, fees = :fees,
+        realised_pnl = :realised_pnl, closed_at = :closed_at
+    WHERE position_id = :position_id RETURNING *
+    """
+)
+_OPEN_ORDERS = Statement(
+    """
+    SELECT count(*) AS n FROM orders
+    WHERE position_id = :position_id AND (released_at IS NULL OR NOT is_done)
+    """
+)
+_FORGET_DAYS = Statement("DELETE FROM daily_pnl WHERE position_id = :position_id")
 
 
 async def restate(
@@ -63,15 +80,17 @@ async def restate(
     A repeat changes nothing and rings nobody.
     """
     before = read_position(position)
-    await connection.execute(_BOOK, {"position_id": before.position_id})
+    await run(connection, _BOOK, position_id=before.position_id)
     figures = compute_figures(await load_booked(connection, before.position_id))
     if state is None:
         is_waiting = await has_open_orders(connection, before.position_id)
         state = next_state(before.state, figures, is_waiting=is_waiting)
     exposure = Usd(ZERO) if state.is_over else figures.exposure
     closed_at = (before.closed_at or now) if state.is_over else None
-    row = update(positions).where(positions.c.position_id == before.position_id)
-    row = row.values(
+    row = await run_one(
+        connection,
+        _RESTATE,
+        position_id=before.position_id,
         status=state,
         size=figures.size,
         settled_size=figures.settled_size,
@@ -80,11 +99,12 @@ async def restate(
         fees=figures.fees,
         realised_pnl=figures.realised_pnl,
         closed_at=closed_at,
-    ).returning(positions)
-    after = read_position((await connection.execute(row)).mappings().one())
+    )
+    assert row is not None, "the position's row is locked"
+    after = read_position(row)
     if after == before:
         return after
-    await connection.execute(_SELL_OFFERS, {"position_id": before.position_id})
+    await run(connection, _SELL_OFFERS, position_id=before.position_id)
     await shift_limits(connection, stake_of_position(before), exposure - before.exposure)
     await _save_days(connection, before, figures)
     await _follow_state(db, connection, position, after, now)
@@ -113,9 +133,9 @@ def next_state(state: PositionState, figures: Figures, *, is_waiting: bool) -> P
 
 async def has_open_orders(connection: AsyncConnection, position_id: PositionId) -> bool:
     """Tell whether an order of the position may still fill, settle or wait to be booked."""
-    is_open = orders.c.released_at.is_(None) | orders.c.is_done.is_(False)
-    statement = select(func.count()).where(orders.c.position_id == position_id, is_open)
-    return bool((await connection.execute(statement)).scalar_one())
+    row = await run_one(connection, _OPEN_ORDERS, position_id=position_id)
+    assert row is not None, "a count is always one row"
+    return bool(row["n"])
 
 
 def stake_of_position(position: PositionRecord) -> Stake:
@@ -126,15 +146,11 @@ def stake_of_position(position: PositionRecord) -> Stake:
 async def _save_days(
     connection: AsyncConnection, position: PositionRecord, figures: Figures
 ) -> None:
-    same = daily_pnl.c.position_id == position.position_id
-    await connection.execute(delete(daily_pnl).where(same))
-    days = [
-        {"position_id": position.position_id, "wallet": position.wallet, "day": day, "pnl": pnl}
-        for day, pnl in figures.pnl_by_day.items()
-        if pnl != 0
-    ]
-    if days:
-        await connection.execute(insert(daily_pnl), days)
+    await run(connection, _FORGET_DAYS, position_id=position.position_id)
+    for day, pnl in figures.pnl_by_day.items():
+        if pnl != 0:
+            same = {"position_id": position.position_id, "wallet": position.wallet}
+            await insert_row(connection, "daily_pnl", **same, day=day, pnl=pnl)
 
 
 async def _follow_state(

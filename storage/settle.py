@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import OVER, fills, offers, orders, positions, reservations
+from storage.book_tables import OVER, positions
 from storage.database import Database
 from storage.events import insert_event
 from storage.intents import need_intent
@@ -16,10 +16,30 @@ from storage.positions import lock_position
 from storage.reserve import stake_of
 from storage.restate import restate
 from storage.rows import read_position
+from storage.statements import Statement, run, run_one
 from trading.orders import Intent
 from trading.types import OrderHash, PositionState
 
 _TRIPLE = ("user_address", "source_whale", "token_id")
+_ASSIGN = Statement(
+    """
+    UPDATE fills SET position_id = :position_id
+    WHERE order_id = :order_hash AND position_id IS NULL
+    """
+)
+_GIVE_BACK = Statement(
+    """
+    UPDATE reservations SET released_at = :now
+    WHERE intent_id = :intent_id AND released_at IS NULL RETURNING reserved
+    """
+)
+_WITHDRAW = Statement(
+    "UPDATE offers SET released_at = :now WHERE intent_id = :intent_id AND released_at IS NULL"
+)
+_FREE = Statement(
+    "UPDATE orders SET released_at = :now WHERE order_id = :order_hash AND released_at IS NULL"
+)
+_MARK = Statement("UPDATE orders SET applied_version = :version WHERE order_id = :order_hash")
 
 
 async def apply_order(db: Database, order_hash: OrderHash, now: datetime) -> PositionRecord:
@@ -54,8 +74,7 @@ async def _assign_fills(
     if PositionState(position["status"]).is_over:
         home = await _successor(connection, position)
     position_id = (home or position)["position_id"]
-    new = (fills.c.order_id == order_hash) & fills.c.position_id.is_(None)
-    await connection.execute(update(fills).where(new).values(position_id=position_id))
+    await run(connection, _ASSIGN, order_hash=order_hash, position_id=position_id)
     return home
 
 
@@ -67,28 +86,15 @@ async def _successor(connection: AsyncConnection, position: RowMapping) -> RowMa
 
 async def _release(connection: AsyncConnection, intent: Intent, now: datetime) -> None:
     """Give back what a done order had reserved or offered, once."""
-    reserved = (
-        update(reservations)
-        .where(reservations.c.intent_id == intent.intent_id, reservations.c.released_at.is_(None))
-        .values(released_at=now)
-        .returning(reservations.c.reserved)
-    )
-    given_back = (await connection.execute(reserved)).scalar_one_or_none()
+    given_back = await run_one(connection, _GIVE_BACK, intent_id=intent.intent_id, now=now)
     if given_back is not None:
-        await shift_limits(connection, stake_of(intent), -given_back)
-    offered = update(offers).where(
-        offers.c.intent_id == intent.intent_id, offers.c.released_at.is_(None)
-    )
-    await connection.execute(offered.values(released_at=now))
-    done = update(orders).where(
-        orders.c.order_id == intent.order.order_hash, orders.c.released_at.is_(None)
-    )
-    await connection.execute(done.values(released_at=now))
+        await shift_limits(connection, stake_of(intent), -given_back["reserved"])
+    await run(connection, _WITHDRAW, intent_id=intent.intent_id, now=now)
+    await run(connection, _FREE, order_hash=intent.order.order_hash, now=now)
 
 
 async def _mark_applied(connection: AsyncConnection, order: RowMapping) -> None:
-    row = update(orders).where(orders.c.order_id == order["order_id"])
-    await connection.execute(row.values(applied_version=order["version"]))
+    await run(connection, _MARK, order_hash=order["order_id"], version=order["version"])
 
 
 async def _tell(

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import intents, orders
 from storage.database import Database, ring
-from storage.lane import QuickDatabase, Statement
+from storage.lane import QuickDatabase
 from storage.port import StorageError, StoredSignal
 from storage.reviews import Review, ReviewKind, open_review
 from storage.rows import read_signal
-from storage.tables import signals, whales
+from storage.statements import Statement, run
+from storage.tables import signals
 from storage.whale_fills import mark_signalled
 from trading.rules import OrderRules
 from trading.types import (
@@ -71,6 +72,11 @@ _RELEASE = Statement(
     WHERE signal_id = :signal_id AND state = 'WAITING'
     """
 )
+_SEEN = Statement(
+    """
+    UPDATE whales SET last_active = greatest(last_active, :traded_at) WHERE address = :wallet
+    """
+)
 _ONE = Statement("SELECT * FROM signals WHERE signal_id = :signal_id")
 _DECIDE = Statement(
     """
@@ -90,9 +96,7 @@ async def record_signal(
             await mark_signalled(connection, signal, fills)
         if not await insert_signal(connection, signal, now):
             return False
-        last_active = func.greatest(whales.c.last_active, signal.traded_at)
-        seen = update(whales).where(whales.c.address == signal.wallet)
-        await connection.execute(seen.values(last_active=last_active))
+        await run(connection, _SEEN, wallet=signal.wallet, traded_at=signal.traded_at)
         return True
 
 

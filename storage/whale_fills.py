@@ -9,9 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
-from storage.lane import QuickDatabase, Statement
+from storage.lane import QuickDatabase
 from storage.port import KeptFill
 from storage.rows import read_whale_fill
+from storage.statements import Statement
 from storage.tables import tokens, trades
 from trading.types import MICRO, Reason, Shares, TokenId, Wallet, WhaleFill, WhaleSignal
 

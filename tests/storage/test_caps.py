@@ -12,10 +12,11 @@ from decimal import Decimal
 
 import pytest
 
-from storage.lane import Lane, Statement
+from storage.lane import Lane
 from storage.limits import Scope, audit_limits
 from storage.port import LimitCaps, Reserved, StorageUnavailableError
 from storage.postgres import PostgresStore
+from storage.statements import Statement
 from tests.storage.builders import CAPS, NOW, WALLET, entry, usd
 from trading.orders import Intent
 from trading.rules import RiskRules

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from storage.lane import Lane, Statement
+from storage.lane import Lane
 from storage.port import StorageError, StorageUnavailableError
 from storage.postgres import PostgresStore
+from storage.statements import Statement
 from trading.rules import RiskRules
 
 WHO = Statement("SELECT pg_backend_pid() AS pid")
@@ -38,14 +39,6 @@ async def kill_all(database_url: str) -> None:
         while (await connection.execute(KILL)).all():
             await connection.execute(text("SELECT pg_stat_clear_snapshot()"))
     await other.close()
-
-
-def test_names_are_numbered_in_order_and_casts_are_left_alone() -> None:
-    statement = Statement("SELECT :b, :a::text, now()::date WHERE :b = 'x'")
-    assert statement.words == "SELECT $1, $2::text, now()::date WHERE $1 = 'x'"
-    assert statement.arguments({"a": 1, "b": 2}) == [2, 1]
-    with pytest.raises(AssertionError, match="expected"):
-        statement.arguments({"a": 1})
 
 
 async def test_a_connection_is_kept_for_the_next_statement(lane: Lane) -> None:
