@@ -1,10 +1,10 @@
 """Signals: the outbox between listening and trading, claimed by workers, ended once."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import intents, orders
@@ -13,8 +13,7 @@ from storage.lane import QuickDatabase
 from storage.port import StorageError, StoredSignal
 from storage.reviews import Review, ReviewKind, open_review
 from storage.rows import read_signal
-from storage.statements import Statement, run
-from storage.tables import signals
+from storage.statements import Statement, run, run_one
 from storage.whale_fills import mark_signalled
 from trading.rules import OrderRules
 from trading.types import (
@@ -29,6 +28,15 @@ CLAIM = timedelta(seconds=5)
 CHANNEL = "signals"
 EXPIRED_MAX = 1000  # in one statement
 
+_INSERT = Statement(
+    """
+    INSERT INTO signals (signal_id, wallet, token_id, side, size, price, fill_count, traded_at,
+        detected_at, source, transaction_hash, state, committed_at, replays_signal_id)
+    VALUES (:signal_id, :wallet, :token_id, :side, :size, :price, :fill_count, :traded_at,
+        :detected_at, :source, :transaction_hash, 'WAITING', :committed_at, :replays_signal_id)
+    ON CONFLICT DO NOTHING RETURNING signal_id
+    """
+)
 _CLAIM = Statement(
     """
     UPDATE signals SET claimed_by = :claimant, claimed_until = :claimed_until
@@ -77,6 +85,16 @@ _SEEN = Statement(
     UPDATE whales SET last_active = greatest(last_active, :traded_at) WHERE address = :wallet
     """
 )
+_HOLD = Statement("SELECT signal_id FROM signals WHERE signal_id = :signal_id FOR NO KEY UPDATE")
+_ORDERED = Statement("SELECT intent_id FROM intents WHERE signal_id = :signal_id LIMIT 1")
+_END = Statement(
+    """
+    UPDATE signals SET state = :state, finished_at = :now, claimed_until = NULL,
+        refusal_reason = :reason, refusal_numbers = CAST(CAST(:numbers AS text) AS json)
+    WHERE signal_id = :signal_id AND state IN ('WAITING', 'RUNNING')
+    RETURNING signal_id
+    """
+)
 _ONE = Statement("SELECT * FROM signals WHERE signal_id = :signal_id")
 _DECIDE = Statement(
     """
@@ -110,7 +128,9 @@ async def insert_signal(
 
     `replays` is the signal that it decides anew.
     """
-    statement = insert(signals).values(
+    stored = await run(
+        connection,
+        _INSERT,
         signal_id=signal.signal_id,
         wallet=signal.wallet,
         token_id=signal.token_id,
@@ -122,14 +142,12 @@ async def insert_signal(
         detected_at=signal.detected_at,
         source=signal.source,
         transaction_hash=signal.transaction_hash,
-        state=SignalState.WAITING,
         committed_at=now,
         replays_signal_id=replays,
     )
-    stored = await connection.execute(statement.on_conflict_do_nothing())
-    if stored.rowcount:
+    if stored:
         await ring(connection, CHANNEL, signal.signal_id)
-    return bool(stored.rowcount)
+    return bool(stored)
 
 
 async def claim_signals(
@@ -198,18 +216,16 @@ async def finish_signal(
     is put before a person.
     """
     assert state.is_terminal, f"expected a terminal state for signal {signal_id}, received {state}"
-    unfinished = signals.c.state.in_((SignalState.WAITING, SignalState.RUNNING))
-    statement = update(signals).where(signals.c.signal_id == signal_id, unfinished)
-    statement = statement.values(
-        state=state,
-        finished_at=now,
-        claimed_until=None,
-        refusal_reason=refusal.reason if refusal is not None else None,
-        refusal_numbers=dict(refusal.numbers) if refusal is not None else None,
-    )
+    end = {
+        "signal_id": signal_id,
+        "state": state,
+        "now": now,
+        "reason": refusal.reason if refusal is not None else None,
+        "numbers": json.dumps(dict(refusal.numbers)) if refusal is not None else None,
+    }
     async with db.transaction() as connection:
         is_traded = refusal is not None and await _has_order(connection, signal_id)
-        if not is_traded and (await connection.execute(statement)).rowcount:
+        if not is_traded and await run(connection, _END, **end):
             if state is SignalState.VENUE_REJECTED:
                 await _put_before_a_person(connection, signal_id, now)
             await ring(connection, CHANNEL, signal_id)
@@ -222,10 +238,8 @@ async def finish_signal(
 
 async def _has_order(connection: AsyncConnection, signal_id: SignalId) -> bool:
     """Hold the signal until we commit, so that an entry is reserved wholly before or after."""
-    held = select(signals.c.signal_id).where(signals.c.signal_id == signal_id)
-    await connection.execute(held.with_for_update(key_share=True))
-    ordered = select(func.count()).where(intents.c.signal_id == signal_id)
-    return bool((await connection.execute(ordered)).scalar_one())
+    await run(connection, _HOLD, signal_id=signal_id)
+    return bool(await run(connection, _ORDERED, signal_id=signal_id))
 
 
 async def _put_before_a_person(
@@ -246,5 +260,5 @@ async def _put_before_a_person(
 
 
 async def _find(connection: AsyncConnection, signal_id: SignalId) -> RowMapping | None:
-    statement = select(signals).where(signals.c.signal_id == signal_id)
-    return (await connection.execute(statement)).mappings().one_or_none()
+    row: RowMapping | None = await run_one(connection, _ONE, signal_id=signal_id)
+    return row
