@@ -16,16 +16,17 @@ def main() -> int:
     if options.seed is not None:
         return _play_one(options.seed, with_trace=options.trace)
     first, last = (int(part) for part in options.seeds.split(":"))
-    tally, seconds = Tally(), 0.0
+    tally, seconds, told = Tally(), 0.0, 0
     for tally, seconds in play_all(first, last, options.processes):
         pace = tally.seeds / seconds if seconds else 0.0
         text = f"\r{tally.seeds} of {last - first} seeds, {pace:.0f}/s"
         sys.stderr.write(f"{text}, {len(tally.failures)} failed ")
         sys.stderr.flush()
+        for failure in tally.failures[told:]:
+            _say(f"\nseed {failure.seed}: {'; '.join(failure.violations[:3])}")
+            _say(f"  again: python -m tests.simulation --seed {failure.seed} --trace")
+        told = len(tally.failures)
     sys.stderr.write("\n")
-    for failure in tally.failures:
-        _say(f"seed {failure.seed}: {'; '.join(failure.violations[:3])}")
-        _say(f"  again: python -m tests.simulation --seed {failure.seed} --trace")
     _say(json.dumps(tally.report(seconds)))
     return 1 if tally.failures else 0
 
@@ -46,6 +47,7 @@ def _play_one(seed: int, *, with_trace: bool) -> int:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -53,11 +53,11 @@ def draw_hazards(rng: random.Random) -> Hazards:
         return min(rough * share * rng.choice((0.0, 1.0, 1.0, 3.0)), 0.6)
 
     return Hazards(
-        db_lost=min(some(0.01), 0.1),
+        db_lost=min(some(0.01), 0.05),
         db_unsure=some(0.01),
-        db_slow=min(some(0.01), 0.1),
-        kill=some(0.012),
-        freeze=some(0.006),
+        db_slow=min(some(0.01), 0.05),
+        kill=some(0.02),
+        freeze=some(0.01),
         bell_deaf=some(0.1),
         post_before=some(0.08),
         post_after=some(0.08),

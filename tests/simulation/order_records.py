@@ -9,7 +9,6 @@ from storage.accounts import MINUTE, Account, RecentEntries
 from storage.intents import RETRY_FOR
 from storage.limits import Scope, down, up
 from storage.names import name_position
-from storage.ownership import LooseOrder
 from storage.port import Event, ExitOrder, FencedError, LimitCaps, PositionRecord, Reserved
 from storage.reserve import stake_of
 from tests.simulation.tables import (
@@ -367,32 +366,6 @@ def _hashes(found: Iterable[Intent]) -> list[OrderHash]:
 def list_unresolved(tables: Tables, limit: int) -> Sequence[OrderHash]:
     found = [h for h, row in tables.orders.items() if row.is_unresolved]
     return found[:limit]
-
-
-def list_loose_orders(tables: Tables, limit: int) -> Sequence[LooseOrder]:
-    loose = sorted(
-        (row for row in tables.orders.values() if row.is_unresolved),
-        key=lambda row: row.updated_at,
-    )
-    return [
-        LooseOrder(
-            order_hash=row.progress.order_hash,
-            state=row.progress.state,
-            signal_id=row.intent.signal_id,
-            position_id=row.intent.position_id,
-            changed_at=row.updated_at,
-            is_adopted=row.progress.adopted,
-            is_booked=row.applied >= row.version,
-        )
-        for row in loose[:limit]
-    ]
-
-
-def list_stranded(tables: Tables, limit: int) -> Sequence[OrderHash]:
-    stakes = [i for i, held in tables.held.items() if held.is_open]
-    stakes += [i for i, offer in tables.offers.items() if offer.is_open]
-    rows = (tables.by_intent[intent_id] for intent_id in stakes)
-    return [row.progress.order_hash for row in rows if not row.is_unresolved][:limit]
 
 
 def is_ours(tables: Tables, order_hash: OrderHash) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import activities.evidence
+import trading.absence
 import trading.orders
 from storage.port import LimitCaps, Reserved
 from tests.simulation import order_records
@@ -102,13 +103,14 @@ def _placed(records: Records, intent: Intent) -> Intent:
 def silence_is_death() -> Iterator[None]:
     """Take an order for dead as soon as the venue says that it does not know it."""
 
+    true_rule = trading.absence.rule_on_silence
+
     def rule(
         intent: Intent, progress: OrderProgress, silence: Silence, rules: OrderRules
     ) -> Ruling | None:
-        del intent, silence, rules
         if progress.state is OrderState.UNKNOWN:
             return Ruling(OrderState.VOID, "not found")
-        return None
+        return true_rule(intent, progress, silence, rules)
 
     with put(activities.evidence, "rule_on_silence", rule):
         yield

@@ -1,14 +1,17 @@
 """Runs, their activities and tasks, as the server keeps them."""
 
+import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, cast
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from tests.simulation.durable import Instance
-from tests.simulation.history import Batch, Command, Event, Step, failed_step
+from tests.simulation.history import Batch, Command, Event, Resolved, Step, failed_step
 from tests.simulation.loop import MICROS
 from tests.simulation.process import Process
 
@@ -17,6 +20,9 @@ class Ported(Process):
     """A process with our activities in it, by the names under which they are registered."""
 
     steps: dict[str, Callable[..., Awaitable[object]]]
+
+
+BUGS = (AssertionError, TypeError, KeyError, AttributeError, ValueError)
 
 
 @dataclass(slots=True)
@@ -70,6 +76,32 @@ class Task:
     taken: int
     batches: list[Batch] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+
+
+async def run_locally(
+    process: Ported, step: Step, seq: int, is_end: Callable[[Step, BaseException, int], bool]
+) -> Resolved:
+    """Run a local activity until it has an end, more slowly after each failure."""
+    pause = round(step.retry.initial_interval.total_seconds() * MICROS)
+    longest = step.retry.maximum_interval or timedelta(seconds=20)
+    for attempt in itertools.count(1):
+        try:
+            return Resolved(seq, await process.steps[step.name](*step.args))
+        except Exception as error:  # noqa: BLE001 - retried, as the server does
+            if is_end(step, error, attempt):
+                return Resolved(seq, error=failure_of(step, seq, error))
+        await process.pause(pause)
+        pause = min(pause * 2, round(longest.total_seconds() * MICROS))
+    raise AssertionError("expected to count for ever")
+
+
+def is_final(step: Step, error: BaseException, attempt: int) -> bool:
+    """Tell whether an attempt's failure is not tried again."""
+    if isinstance(error, asyncio.CancelledError):
+        return True
+    if isinstance(error, ApplicationError) and error.non_retryable:
+        return True
+    return 0 < step.retry.maximum_attempts <= attempt
 
 
 def delay_of(step: Step, attempt: int, error: BaseException) -> int:

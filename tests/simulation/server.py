@@ -27,6 +27,7 @@ from tests.simulation.history import (
 from tests.simulation.loop import MICROS, VirtualLoop
 from tests.simulation.process import Process
 from tests.simulation.runs import (
+    BUGS,
     Job,
     Ported,
     Run,
@@ -35,6 +36,8 @@ from tests.simulation.runs import (
     delay_of,
     failure_of,
     ignore,
+    is_final,
+    run_locally,
 )
 
 TASK_TIMEOUT = 2 * MICROS
@@ -94,8 +97,7 @@ class Server:
         return True
 
     def is_running(self, workflow_id: str) -> bool:
-        run = self.runs.get(workflow_id)
-        return run is not None and not run.is_over
+        return workflow_id in self.runs and not self.runs[workflow_id].is_over
 
     # Runs
 
@@ -194,7 +196,7 @@ class Server:
         self._activate(task, events)
         while task.instance.local and not self._is_ending(task):
             seq, step = next(iter(task.instance.local.items()))
-            done = await self._run_locally(task.process, step, seq)
+            done = await run_locally(task.process, step, seq, self._is_final)
             self._activate(task, [done])
             if task.run.token == task.token and self._rng.random() < self.commits_halfway:
                 if not await self._commit(task, is_last=False):
@@ -220,22 +222,6 @@ class Server:
             self._report(f"I12 {task.run.workflow_id}: the workflow raised {bug!r}")
             task.instance.bug = None
         task.commands += [command for command in commands if command.kind != "local"]
-
-    async def _run_locally(self, process: Ported, step: Step, seq: int) -> Resolved:
-        """Run a local activity until it has an end, more slowly after each failure."""
-        pause = round(step.retry.initial_interval.total_seconds() * MICROS)
-        longest = step.retry.maximum_interval
-        while True:
-            try:
-                result = await process.steps[step.name](*step.args)
-                self._say(f"{process.name} {step.name} {seq}: {result}")
-                return Resolved(seq, result)
-            except Exception as error:  # noqa: BLE001 - retried, as the server does
-                self._say(f"{process.name} {step.name} {seq}: {error!r}")
-                if self._is_final(step, error, 1):
-                    return Resolved(seq, error=failure_of(step, seq, error))
-            await process.pause(pause)
-            pause = min(pause * 2, round((longest.total_seconds() if longest else 20) * MICROS))
 
     async def _commit(self, task: Task, *, is_last: bool) -> bool:
         """Make a task's progress durable, all of it or nothing."""
@@ -396,16 +382,11 @@ class Server:
         self, step: Step, error: BaseException, attempt: int, since: int | None = None
     ) -> bool:
         """Tell whether a failure is an end; one that can only be a bug is reported."""
-        if isinstance(error, AssertionError | TypeError | KeyError | AttributeError | ValueError):
+        if isinstance(error, BUGS):
             self._report(f"bug in {step.name}: {error!r}")
-        if isinstance(error, asyncio.CancelledError):
-            return True
-        if isinstance(error, ApplicationError) and error.non_retryable:
-            return True
-        late = since is not None and (
-            self._loop.now >= since + round(step.schedule_to_close_s * MICROS)
-        )
-        return late or 0 < step.retry.maximum_attempts <= attempt
+        deadline = None if since is None else since + round(step.schedule_to_close_s * MICROS)
+        is_late = deadline is not None and self._loop.now >= deadline
+        return is_late or is_final(step, error, attempt)
 
     def _cancel_job(self, job: Job | None) -> None:
         if job is not None:

@@ -12,7 +12,7 @@ from tests.simulation.scenario import Play
 from tests.simulation.seeds import play_range
 
 ROOT = Path(__file__).parent.parent.parent
-TWIN = range(600)
+TWIN = range(700)
 REACHED = {
     "entries filled": 200,
     "exits filled": 100,
