@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from activities.records import Command
-from storage.port import WhaleRecord
+from storage.port import PositionRecord, WhaleRecord
 from tests.simulation import order_records, position_records
 from tests.simulation.hazards import draw_chances, draw_hazards
 from tests.simulation.loop import MICROS
@@ -326,12 +326,18 @@ class Play:
         for record in position_records.list_open(self.world.tables):
             request = ExitRequest(ExitReason.OPERATOR, who="the end")
             owner = names.position_workflow_id(record.position_id)
-            can_sell = record.state is PositionState.OPEN and not any(
-                row.is_unresolved and row.intent.position_id == record.position_id
-                for row in self.world.tables.orders.values()
-            )
+            can_sell = record.state is PositionState.OPEN and not self._is_growing(record)
             if self.world.server.signal(owner, names.REQUEST_EXIT, request) and can_sell:
                 self.world.asked_exits.append(record.position_id)
+
+    def _is_growing(self, record: PositionRecord) -> bool:
+        """Tell whether an entry is under way that adds to a position."""
+        return any(
+            row.signal.token_id == record.token_id
+            and row.signal.wallet == record.whale
+            and not row.state.is_terminal
+            for row in self.world.tables.signals.values()
+        )
 
     def _count(self) -> None:
         world = self.world
