@@ -115,6 +115,8 @@ def _fills(trade: Trade) -> Iterator[Json]:
                 "size": decimal_text(maker.size),
                 "cost": decimal_text(maker.size * maker.price // 1_000_000),
                 "fee": "0",
+                "taker": trade.wallet,  # who met it, and the size of the whole trade
+                "trade_size": decimal_text(trade.size),
             }
 
 

@@ -21,7 +21,7 @@ MICRO = Decimal("0.000001")
 
 _NOT_TERMINAL = ("WAITING", "RUNNING")
 _AT_VENUE = ("LIVE", "PARTIAL", "MATCHED", "CANCELLED", "DELAYED")
-_TERMINAL = ("MATCHED", "CANCELLED", "EXPIRED", "REJECTED", "VOID")
+_DEAD_WORDS = (["MATCHED"], ["CANCELLED"], ["EXPIRED"], ["REJECTED"], ["VOID"])
 _FAILED_WORKFLOWS = ("FAILED", "TIMED_OUT", "TERMINATED")
 _HARMLESS_CAUSES = ("UNHANDLED_COMMAND", "RESET_STICKY_TASK_QUEUE", "FORCE_CLOSE_COMMAND")
 
@@ -172,10 +172,10 @@ def every_signal_ends_once(books: Books) -> Iterator[Violation]:
             yield Violation("I5", f"a signal is {signal.state}", (signal.signal_id,))
     found: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for signal in books.signals:
-        key = (signal.wallet.lower(), signal.side, format(signal.size.normalize(), "f"))
-        found[key].append(signal.signal_id)
+        found[_key(signal.wallet, signal.side, signal.size)].append(signal.signal_id)
+    refused = _refused_by_chain(books)
     for key, number in books.planned.items():
-        if len(found[key]) != 1:
+        if len(found[key]) != 1 and not _was_refused(key, found, refused):
             text = f"whale order {number} {key} became {len(found[key])} signals"
             yield Violation("I5", text, tuple(found[key]))
     for key in found.keys() - books.planned.keys():
@@ -293,13 +293,56 @@ def it_came_to_rest(books: Books) -> Iterator[Violation]:
         yield Violation("I14", f"at rest {took}, expected {QUIESCENT_S_MAX:g} s", running)
 
 
+def _refused_by_chain(books: Books) -> Mapping[tuple[str, str], set[Decimal]]:
+    """Return the sizes of each whale's trades against our resting orders that never settled.
+
+    Nobody could hear of them: neither logs nor feeds tell of what was not mined.
+    """
+    refused: defaultdict[tuple[str, str], set[Decimal]] = defaultdict(set)
+    for fill in books.venue_fills:
+        if fill.status == "FAILED" and fill.taker:
+            side = "SELL" if fill.side == "BUY" else "BUY"
+            refused[fill.taker.lower(), side].add(fill.trade_size)
+    return refused
+
+
+def _was_refused(
+    key: tuple[str, str, str],
+    found: dict[tuple[str, str, str], list[str]],
+    refused: Mapping[tuple[str, str], set[Decimal]],
+) -> bool:
+    """Tell whether the chain refused a whale order, or the part of it that is missing."""
+    wallet, side, size = key
+    for lost in refused.get((wallet, side), set()):
+        rest = _key(wallet, side, Decimal(size) - lost)
+        if lost == Decimal(size) or len(found.get(rest, [])) == 1:
+            found.pop(rest, None)
+            return True
+    return False
+
+
+def _key(wallet: str, side: str, size: Decimal) -> tuple[str, str, str]:
+    return wallet.lower(), side, format(size.normalize(), "f")
+
+
 def _proofs_of_death(books: Books) -> Mapping[str, datetime]:
-    """Return when each order was first known to be terminal, by the evidence kept."""
+    """Return when each order was first known to be terminal, by the evidence kept.
+
+    Trades that add up to all of an order prove that it is matched.
+    """
     proofs: dict[str, datetime] = {}
+    sizes = {order.order_id: order.size for order in books.venue_orders}
+    trades: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
     for each in sorted(books.evidence, key=lambda evidence: evidence.at):
         words = each.text.split()
-        states = words[1:2] if each.kind == "submit" else words[:1]
-        if each.kind != "trade" and any(state in _TERMINAL for state in states):
+        if each.kind == "trade":
+            trades[each.order_id][words[-1]] = Decimal(words[1])
+            is_dead = sum(trades[each.order_id].values()) >= sizes.get(
+                each.order_id, Decimal("Infinity")
+            )
+        else:
+            is_dead = words[1 if each.kind == "submit" else 0 :][:1] in _DEAD_WORDS
+        if is_dead:
             proofs.setdefault(each.order_id, each.at)
     return proofs
 

@@ -26,7 +26,8 @@ class VenueOrder:
 class Fill:
     """Our part of one trade, as the venue or as our records tell it; `status` is its settlement.
 
-    `settled_at` and `position_id` are of our records only.
+    `settled_at` and `position_id` are of our records only; `taker`, who met our resting order, and
+    the size of the whole trade are the venue's.
     """
 
     trade_id: str
@@ -40,6 +41,8 @@ class Fill:
     at: datetime
     settled_at: datetime | None = None
     position_id: str = ""
+    taker: str = ""
+    trade_size: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)

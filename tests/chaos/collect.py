@@ -179,6 +179,8 @@ def _venue_fill(row: Row) -> Fill:
         fee=fee,
         status=str(row["status"]),
         at=_moment(row["at"]),
+        taker=str(row.get("taker", "")),
+        trade_size=Decimal(str(row.get("trade_size", "0"))),
     )
 
 

@@ -79,13 +79,18 @@ def shortfalls(figures: Figures, books: Books) -> list[str]:
 def unknown_outcomes(evidence: Sequence[Evidence]) -> tuple[list[float], int]:
     """Return how long each unknown outcome lasted, in seconds, and how many last still.
 
-    An order's outcome is unknown from the first word that says so to the next that says more.
+    An order's outcome is unknown from the first word that says so to the next that says more. What
+    the venue has spoken of before is unknown no more, however its POST ended.
     """
     since: dict[str, datetime] = {}
+    spoken_of: set[str] = set()
     lasted: list[float] = []
     for each in sorted(evidence, key=lambda one: one.at):
+        if each.kind in ("order", "trade"):
+            spoken_of.add(each.order_id)
         if _is_unknown(each):
-            since.setdefault(each.order_id, each.at)
+            if each.order_id not in spoken_of:
+                since.setdefault(each.order_id, each.at)
         elif each.order_id in since and not each.text.startswith("NOT_NOW"):
             lasted.append((each.at - since.pop(each.order_id)).total_seconds())
     return lasted, len(since)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.chaos.audit import CHECKS, audit, history_p95, peak_costs
+from tests.chaos.audit import CHECKS, audit, every_signal_ends_once, history_p95, peak_costs
 from tests.chaos.books import (
     Books,
     Evidence,
@@ -366,3 +366,38 @@ def test_few_histories_are_judged_by_their_median() -> None:
     assert history_p95(replace(clean(), workflows=())) == 0
     many = tuple(Workflow(str(n), "r", "CopyTradeWorkflow", "COMPLETED", n) for n in range(200))
     assert history_p95(replace(clean(), workflows=many)) == 190
+
+
+def test_trades_that_add_up_to_an_order_prove_that_it_is_dead() -> None:
+    parts = tuple(
+        Evidence("none", "trade", f"MATCHED {size} for 4 fee 0.01 as t{size}", at(1.2))
+        for size in ("60", "40")
+    )
+    whole = replace(clean(), evidence=parts)
+    assert [v for v in audit(whole) if v.invariant == "I2"] == []
+    part = replace(clean(), evidence=parts[:1])
+    assert [v.invariant for v in audit(part) if v.invariant == "I2"] == ["I2"]
+
+
+def test_a_whale_order_that_the_chain_refused_is_no_signal() -> None:
+    """It met our resting order, and its trade never settled: nobody could hear of it."""
+    failed = a_fill(
+        "rest", "BUY", 40, status="FAILED", taker=WHALE.upper(), trade_size=Decimal(5000)
+    )
+    books = replace(clean(), planned={**clean().planned, (WHALE, "SELL", "5000"): 3})
+    assert [v.invariant for v in every_signal_ends_once(books)] == ["I5"]
+    refused = replace(books, venue_fills=(*books.venue_fills, failed))
+    assert list(every_signal_ends_once(refused)) == []
+
+
+def test_what_settled_of_a_whale_order_is_its_signal() -> None:
+    failed = a_fill("rest", "BUY", 40, status="FAILED", taker=WHALE, trade_size=Decimal(2000))
+    rest = Signal("s3", WHALE, "SELL", Decimal(3000), "FILTERED", at(41))
+    books = replace(
+        clean(),
+        planned={**clean().planned, (WHALE, "SELL", "5000"): 3},
+        signals=(*clean().signals, rest),
+    )
+    assert len(list(every_signal_ends_once(books))) == 2
+    refused = replace(books, venue_fills=(*books.venue_fills, failed))
+    assert list(every_signal_ends_once(refused)) == []

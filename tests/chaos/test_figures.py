@@ -24,6 +24,14 @@ def test_an_answer_that_only_says_later_is_not_unknown() -> None:
     assert unknown_outcomes([Evidence("a", "submit", "NOT_NOW  later", at(0))]) == ([], 0)
 
 
+def test_what_the_venue_has_spoken_of_is_unknown_no_more() -> None:
+    evidence = (
+        Evidence("a", "order", "CANCELLED matched 0 CANCELED", at(0)),
+        Evidence("a", "submit", "UNKNOWN  POST /order: TimeoutError", at(2)),
+    )
+    assert unknown_outcomes(evidence) == ([], 0)
+
+
 def test_a_signal_reaches_the_venue_by_its_entry_or_by_the_exit_that_answers_it() -> None:
     figures = measure(clean())
     assert (figures.reached, figures.filled, figures.exits) == (2, 2, 1)
