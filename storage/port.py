@@ -187,7 +187,7 @@ class SignalStore(Protocol):
     async def claim_signals(
         self, claimant: str, limit: int, now: datetime
     ) -> Sequence[StoredSignal]:
-        """Claim waiting signals (or expired claims) for 5 s, oldest first, skipping locked rows."""
+        """Claim waiting signals (or expired claims) for 2 s, oldest first, skipping locked rows."""
 
     async def release_claim(self, signal_id: SignalId, claimant: str) -> None:
         """Mark a claimed signal RUNNING for good: its workflow exists."""

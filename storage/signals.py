@@ -24,7 +24,8 @@ from trading.types import (
     WhaleSignal,
 )
 
-CLAIM = timedelta(seconds=5)
+CLAIM = timedelta(seconds=2)
+"""A claim of a dispatcher that died is free again while the signal is still fresh."""
 CHANNEL = "signals"
 EXPIRED_MAX = 1000  # in one statement
 
@@ -153,7 +154,7 @@ async def insert_signal(
 async def claim_signals(
     db: QuickDatabase, claimant: str, limit: int, now: datetime
 ) -> Sequence[StoredSignal]:
-    """Claim waiting signals (or expired claims) for 5 s, oldest first, skipping locked rows."""
+    """Claim waiting signals (or expired claims) for 2 s, oldest first, skipping locked rows."""
     rows = await db.lane.rows(
         _CLAIM, claimant=claimant, limit=limit, now=now, claimed_until=now + CLAIM
     )
