@@ -74,13 +74,13 @@ class Detective:
         """
         look = await self.look(intent)
         progress = look.progress
+        await self._halt_when_overdue(intent, progress)
         since = self._note_silence(look)
         if since is not None:
             silence = Silence(since, self._clock(), is_asked_to_die)
             ruling = rule_on_silence(intent, progress, silence, self._rules)
             if ruling is not None and not await self._chain_knows_more(intent, progress):
                 return await self._orders.fold(progress.order_hash, [ruling], self._clock())
-        await self._halt_when_overdue(intent, progress)
         return progress
 
     def _note_silence(self, look: Look) -> datetime | None:

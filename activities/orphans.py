@@ -79,7 +79,7 @@ class OrphanKeeper:
         self._clock = clock
 
     async def settle_order(self, order: LooseOrder, *, is_owned: bool) -> bool:
-        """Bring an order towards its end and book it; one that is owned is only booked."""
+        """Bring an order towards its end and book it; one that is owned is looked up and booked."""
         before = await self._progress(order.order_hash)
         after = await self._followed(order, before, is_owned=is_owned)
         if after != before or not order.is_booked:
@@ -132,7 +132,8 @@ class OrphanKeeper:
             return progress
         intent = await self._ports.orders.load_intent(order.order_hash)
         assert intent is not None, f"expected a committed intent for order {order.order_hash}"
-        if progress.state.is_terminal:
+        is_left_unknown = is_owned and progress.state is OrderState.UNKNOWN
+        if progress.state.is_terminal or is_left_unknown:
             return await self._ports.detective.resolve(intent)
         if is_owned or self._may_be_under_way(order, progress):
             return progress

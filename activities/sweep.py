@@ -15,7 +15,7 @@ from activities.records import Sweep
 from storage.ownership import LooseOrder, OrphanStore
 from storage.port import Event, PositionRecord, PositionStore, StoredSignal
 from trading.rules import SweepRules
-from trading.types import PositionId, PositionState, SignalId
+from trading.types import OrderState, PositionId, PositionState, SignalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +136,14 @@ class SweepActivities:
     def _turn_of(self, scene: _Scene) -> Sequence[LooseOrder]:
         """Choose a batch of what is nobody's; when there is more, the next pass goes on after it.
 
-        Of orders that are owned, those that ended and then were left alone are booked too.
+        Of orders that are owned, those that were left alone after they had ended are booked too,
+        and those that were left unknown are looked up.
         """
         stale_at = self._clock() - self._rules.stale
         loose = [
             order
             for order in scene.orders
-            if not scene.is_owned(order)
-            or (order.state.is_terminal and order.changed_at < stale_at)
+            if not scene.is_owned(order) or (_is_left_alone(order) and order.changed_at < stale_at)
         ]
         if not loose:
             return []
@@ -184,6 +184,10 @@ class SweepActivities:
     async def _tell(self, found: Sweep) -> None:
         event = Event("sweep_settled", "INFO", found.describe(), self._clock())
         await self._ports.events.record_event_once(f"sweep/{self._clock().isoformat()}", event)
+
+
+def _is_left_alone(order: LooseOrder) -> bool:
+    return order.state.is_terminal or order.state is OrderState.UNKNOWN
 
 
 def _needs_owner(position: PositionRecord, old: datetime) -> bool:

@@ -62,7 +62,7 @@ PLACE = RemoteStep(
         backoff_coefficient=2.0,
         maximum_attempts=4,
     ),
-    heartbeat_timeout=timedelta(seconds=4),
+    heartbeat_timeout=timedelta(seconds=3),
 )
 RETRIED_ANSWERS = (NOT_NOW, OUTCOME_UNKNOWN)
 

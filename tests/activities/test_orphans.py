@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from temporalio.exceptions import ApplicationError
 
 from activities.orphans import OrphanKeeper, OrphanPorts
 from storage.ownership import LooseOrder
@@ -128,6 +129,17 @@ async def test_an_order_that_is_owned_is_only_booked(desk: Desk) -> None:
     order_hash = await desk.committed()
     assert not await settle(desk, order_hash, is_owned=True)
     assert (await desk.progress(order_hash)).state is OrderState.PREPARED
+
+
+async def test_an_unknown_order_whose_owner_does_not_come_to_it_is_looked_up(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    desk.venue.answer_with(Answer.LOST_AFTER)
+    with pytest.raises(ApplicationError):
+        await desk.orders.place_order(order_hash)
+    assert (await desk.progress(order_hash)).state is OrderState.UNKNOWN
+    assert not await settle(desk, order_hash, is_owned=True)
+    assert (await desk.progress(order_hash)).state is OrderState.MATCHED
+    assert desk.venue.cancels == []
 
 
 async def test_a_venue_that_is_away_is_asked_again(desk: Desk) -> None:

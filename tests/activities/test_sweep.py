@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from temporalio.exceptions import ApplicationError
 
 from activities.records import Sweep
 from tests.activities.desk import SIGNAL, Desk, held
@@ -143,6 +144,22 @@ async def test_what_an_owner_left_unbooked_is_booked_after_a_while(desk: Desk) -
     position = await held(desk)
     assert position is not None
     assert position.settled_size == 100
+
+
+async def test_an_owned_order_that_stays_unknown_is_looked_up_in_time(desk: Desk) -> None:
+    """Its owner's step may wait for a worker that died, one after the other."""
+    order_hash = await desk.committed()
+    desk.venue.answer_with(Answer.LOST_BEFORE)
+    with pytest.raises(ApplicationError):
+        await desk.orders.place_order(order_hash)
+    await running(desk)
+    register = Register({SIGNAL})
+    desk.clock.advance(desk.rules.sweep.stale)
+    await look(desk, register)
+    assert (await desk.progress(order_hash)).state is OrderState.UNKNOWN
+    desk.clock.advance(desk.rules.sweep.stale)
+    await look(desk, register)
+    assert (await desk.progress(order_hash)).state is OrderState.VOID
 
 
 async def test_a_stranded_reservation_is_released(desk: Desk) -> None:
