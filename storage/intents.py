@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.book_tables import intents, orders
-from storage.database import Database, ring
+from storage.book_tables import intents
+from storage.database import ring
 from storage.lane import QuickDatabase
 from storage.port import StorageError
 from storage.rows import read_intent
@@ -20,7 +20,6 @@ from trading.types import (
     OrderHash,
     OrderState,
     PositionId,
-    Side,
     SignalId,
 )
 
@@ -28,6 +27,20 @@ RETRY_FOR = OrderRules().retry_until
 """How long after the commit the same bytes may be sent again."""
 
 INTENT = Statement("SELECT * FROM intents WHERE intent_id = :intent_id")
+_IS_OURS = Statement("SELECT order_id FROM orders WHERE order_id = :order_hash")
+_OF_SIGNAL = Statement(
+    """
+    SELECT order_hash FROM intents WHERE signal_id = :signal_id AND side = 'BUY'
+    ORDER BY created_at, attempt
+    """
+)
+_OF_EXIT = Statement(
+    """
+    SELECT order_hash FROM intents
+    WHERE position_id = :position_id AND exit_epoch = :epoch AND side = 'SELL'
+    ORDER BY created_at, attempt
+    """
+)
 _OF_ORDER = Statement("SELECT * FROM intents WHERE order_hash = :order_hash")
 
 
@@ -100,30 +113,23 @@ async def need_intent(connection: AsyncConnection, order_hash: OrderHash) -> Int
     return read_intent(row)
 
 
-async def is_ours(db: Database, order_hash: OrderHash) -> bool:
+async def is_ours(db: QuickDatabase, order_hash: OrderHash) -> bool:
     """Tell whether we committed this order."""
-    statement = select(func.count()).where(orders.c.order_id == order_hash)
-    async with db.transaction() as connection:
-        return bool((await connection.execute(statement)).scalar_one())
+    return await db.lane.row(_IS_OURS, order_hash=order_hash) is not None
 
 
-async def orders_of_signal(db: Database, signal_id: SignalId) -> Sequence[OrderHash]:
+async def orders_of_signal(db: QuickDatabase, signal_id: SignalId) -> Sequence[OrderHash]:
     """Return the orders of all attempts of a signal's entry, oldest first."""
-    return await _hashes(db, (intents.c.signal_id == signal_id) & (intents.c.side == Side.BUY))
+    rows = await db.lane.rows(_OF_SIGNAL, signal_id=signal_id)
+    return [OrderHash(row["order_hash"]) for row in rows]
 
 
-async def orders_of_exit(db: Database, position_id: PositionId, epoch: int) -> Sequence[OrderHash]:
+async def orders_of_exit(
+    db: QuickDatabase, position_id: PositionId, epoch: int
+) -> Sequence[OrderHash]:
     """Return the orders of all attempts of one exit of a position, oldest first."""
-    exit_of = (intents.c.position_id == position_id) & (intents.c.exit_epoch == epoch)
-    return await _hashes(db, exit_of & (intents.c.side == Side.SELL))
-
-
-async def _hashes(db: Database, where: ColumnElement[bool]) -> Sequence[OrderHash]:
-    statement = select(intents.c.order_hash).where(where)
-    statement = statement.order_by(intents.c.created_at, intents.c.attempt)
-    async with db.transaction() as connection:
-        found = (await connection.execute(statement)).scalars().all()
-    return [OrderHash(order_hash) for order_hash in found]
+    rows = await db.lane.rows(_OF_EXIT, position_id=position_id, epoch=epoch)
+    return [OrderHash(row["order_hash"]) for row in rows]
 
 
 async def _insert_order(connection: AsyncConnection, intent: Intent, now: datetime) -> None:
