@@ -175,7 +175,9 @@ def every_signal_ends_once(books: Books) -> Iterator[Violation]:
         found[_key(signal.wallet, signal.side, signal.size)].append(signal.signal_id)
     refused = _refused_by_chain(books)
     for key, number in books.planned.items():
-        if len(found[key]) != 1 and not _was_refused(key, found, refused):
+        if len(found[key]) == 1 or _was_refused(key, found, refused):
+            continue
+        if not _was_split(key, found, books):
             text = f"whale order {number} {key} became {len(found[key])} signals"
             yield Violation("I5", text, tuple(found[key]))
     for key in found.keys() - books.planned.keys():
@@ -319,6 +321,28 @@ def _was_refused(
             found.pop(rest, None)
             return True
     return False
+
+
+def _was_split(
+    key: tuple[str, str, str], found: dict[tuple[str, str, str], list[str]], books: Books
+) -> bool:
+    """Tell whether the venue settled a whale order in parts, which it met our resting order with.
+
+    Parts that are mined apart are heard apart, and each is a signal of what it adds.
+    """
+    wallet, side, size = key
+    ours = "SELL" if side == "BUY" else "BUY"
+    trades = {
+        fill.trade_id: fill.trade_size
+        for fill in books.venue_fills
+        if fill.taker.lower() == wallet and fill.side == ours
+    }
+    parts = [part for part in set(trades.values()) if len(found.get(_key(wallet, side, part), []))]
+    if sum(parts) != Decimal(size):
+        return False
+    for part in parts:
+        found.pop(_key(wallet, side, part))
+    return True
 
 
 def _key(wallet: str, side: str, size: Decimal) -> tuple[str, str, str]:

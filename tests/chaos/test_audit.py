@@ -401,3 +401,21 @@ def test_what_settled_of_a_whale_order_is_its_signal() -> None:
     assert len(list(every_signal_ends_once(books))) == 2
     refused = replace(books, venue_fills=(*books.venue_fills, failed))
     assert list(every_signal_ends_once(refused)) == []
+
+
+def test_a_whale_order_that_was_settled_in_parts_may_be_a_signal_for_each() -> None:
+    parts = [Signal(f"s{n}", WHALE, "SELL", Decimal(n), "FILTERED", at(41)) for n in (2000, 3000)]
+    books = replace(
+        clean(),
+        planned={**clean().planned, (WHALE, "SELL", "5000"): 3},
+        signals=(*clean().signals, *parts),
+    )
+    assert len(list(every_signal_ends_once(books))) == 3
+    met = [
+        a_fill("rest", "BUY", 40, trade_id=f"t{n}", taker=WHALE, trade_size=Decimal(n))
+        for n in (2000, 3000)
+    ]
+    split = replace(books, venue_fills=(*books.venue_fills, *met))
+    assert list(every_signal_ends_once(split)) == []
+    one = replace(books, venue_fills=(*books.venue_fills, met[0]))
+    assert len(list(every_signal_ends_once(one))) == 3
