@@ -108,12 +108,12 @@ class Play:
         return Outcome(world.seed, world.checks.violations, world.counts, quiet_s)
 
     def _last_end(self) -> int:
-        """Return until when the youngest trade may rest, be cancelled and tried again."""
+        """Return until when the youngest trade may be tried again, and then settle."""
         orders = self.world.rules.orders
         youngest = max(
             (row.committed_at for row in self.world.tables.signals.values()), default=START
         )
-        longest = orders.remainder_until + orders.fill_timeout + timedelta(seconds=10)
+        longest = orders.remainder_until + timedelta(seconds=20)
         return (youngest + longest - START) // timedelta(microseconds=1)
 
     def _settle_down(self, until: int) -> None:
@@ -277,12 +277,25 @@ class Play:
             self.world.count(f"updates {kind}")
 
     def _terminate(self) -> None:
-        running = self._running("copy-trade/")
+        running = self._running("copy-trade/") + self._unasked_owners()
         if running:
             workflow_id = self.rng.choice(running)
             self.world.say(f"somebody terminates {workflow_id}")
             self.world.server.terminate(workflow_id)
             self.world.count("terminations")
+
+    def _unasked_owners(self) -> list[str]:
+        """Return owners whom no whale's sale waits for: what they were asked dies with them."""
+        waited_for = {
+            (row.signal.wallet, row.signal.token_id)
+            for row in self.world.tables.signals.values()
+            if row.signal.side is Side.SELL and not row.state.is_terminal
+        }
+        return [
+            names.position_workflow_id(record.position_id)
+            for record in position_records.list_open(self.world.tables)
+            if (record.whale, record.token_id) not in waited_for
+        ]
 
     def _running(self, prefix: str) -> list[str]:
         return [
