@@ -38,6 +38,8 @@ from trading.types import (
 )
 
 CHANNEL = "orders"
+POSTS_MAX = 4
+"""Copies of one order: the first, and three after it."""
 _MAY_BE_SENT = (OrderState.PREPARED, OrderState.UNKNOWN)
 _TAKES_ENTRIES = (PositionState.OPENING, PositionState.OPEN)
 _ONE = Statement("SELECT * FROM orders WHERE order_id = :order_hash")
@@ -91,8 +93,8 @@ _SAVE = Statement(
 async def begin_sending(db: Database, order_hash: OrderHash, epoch: int, now: datetime) -> bool:
     """Move PREPARED or UNKNOWN to SENDING; False when the order may not be sent (any more).
 
-    The first copy goes before `expires_at`, later ones before `retry_until`; entries only while
-    nothing halts them and their position is not being left.
+    The first copy goes before `expires_at`, three later ones before `retry_until`; entries only
+    while nothing halts them and their position is not being left.
 
     Raises:
         FencedError: the epoch is not the wallet's newest.
@@ -101,7 +103,7 @@ async def begin_sending(db: Database, order_hash: OrderHash, epoch: int, now: da
         order = await _lock_sendable(connection, order_hash)
         await _check_fence(connection, Wallet(order["user_address"]), epoch)
         deadline = order["retry_until"] if order["posts"] else order["expires_at"]
-        if order["status"] not in _MAY_BE_SENT or now >= deadline:
+        if order["status"] not in _MAY_BE_SENT or now >= deadline or order["posts"] >= POSTS_MAX:
             return False
         if order["side"] == Side.BUY and await _is_barred(db, connection, order, now):
             return False

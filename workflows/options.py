@@ -52,6 +52,8 @@ DECIDE = LocalStep(
 RECORD = DECIDE
 
 # 1 s, 2 s, 4 s, always the same signed bytes. HTTP total 2 s < start to close 8 s < schedule.
+# Attempts that never came to a POST, for want of a worker or of the database, do not count: the
+# records allow four copies (`POSTS_MAX`) until 12 s after the commit, whoever sends them.
 # Heartbeats around the wait at the gate and around the POST, 2 s at most each: a worker that died
 # is noticed while the same bytes may still be sent again.
 PLACE = RemoteStep(
@@ -60,7 +62,8 @@ PLACE = RemoteStep(
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=2.0,
-        maximum_attempts=4,
+        maximum_interval=timedelta(seconds=4),
+        maximum_attempts=15,
     ),
     heartbeat_timeout=timedelta(seconds=3),
 )

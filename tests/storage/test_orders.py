@@ -59,6 +59,15 @@ async def test_an_order_is_sent_once_until_its_outcome_is_unknown(funded: Postgr
     assert (row["status"], row["posts"], row["retry_count"]) == ("SENDING", 2, 1)
 
 
+async def test_an_order_is_sent_four_times_at_most(funded: PostgresStore) -> None:
+    order_hash = (await reserved(funded, entry())).order.order_hash
+    for second in range(4):
+        assert await funded.begin_sending(order_hash, 1, later(second))
+        lost = Ruling(OrderState.UNKNOWN, "no answer")
+        await funded.fold(order_hash, [lost], later(second))
+    assert not await funded.begin_sending(order_hash, 1, later(5))
+
+
 async def test_of_many_senders_at_once_one_may_send(funded: PostgresStore) -> None:
     intent = await reserved(funded, entry())
     hash_ = intent.order.order_hash
