@@ -38,7 +38,7 @@ from trading.types import SignalState
 
 PLACES = 20
 NOTIONAL_USD = 5
-COST_USD = Decimal("5.21")  # of one order at worst, with its fee; checked against the records
+COST_USD = Decimal(5)  # of one order at worst, with its fee; held against the records
 MARKETS = 10
 BETWEEN_SAMPLES_S = 0.01
 USED = Statement("SELECT used FROM limits WHERE scope = 'WALLET'")
