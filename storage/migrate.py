@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -13,7 +14,7 @@ from storage.port import StorageError, StorageUnavailableError
 
 SCHEMA_VERSION = "0004"
 """The newest migration; a process runs on no other."""
-START_WITHIN_S = 30.0
+START_WITHIN = timedelta(seconds=30)
 RETRY_S = 0.5
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _LOCK = 7_246_301  # any number of ours: one migration at a time per database
@@ -56,7 +57,7 @@ async def check_schema(database_url: str) -> None:
         raise StorageError(_wrong(found))
 
 
-async def wait_for_schema(database_url: str, within_s: float = START_WITHIN_S) -> None:
+async def wait_for_schema(database_url: str, within: timedelta = START_WITHIN) -> None:
     """Check the schema, waiting while the database starts or recovers.
 
     Raises:
@@ -64,14 +65,14 @@ async def wait_for_schema(database_url: str, within_s: float = START_WITHIN_S) -
         StorageError: as `check_schema`.
     """
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(within.total_seconds()):
             while True:
                 with contextlib.suppress(StorageUnavailableError):
                     return await check_schema(database_url)
                 await asyncio.sleep(RETRY_S)
     except TimeoutError as error:
         raise StorageUnavailableError(
-            f"expected the database within {within_s:.0f} s, it did not answer"
+            f"expected the database to answer within {within}, it did not"
         ) from error
 
 

@@ -81,7 +81,10 @@ class Trader:
 
     async def prepare(self, market: Market, side: Side, order_type: OrderType) -> PreparedOrder:
         """Prepare 20 shares at the best price of the other side, or behind our own for GTC."""
-        book = await self.data.fetch_book(market.token_ids[0])
+        async with asyncio.timeout(LIMIT_S):
+            # The market opens a moment after it is listed; no event tells a client so.
+            while not (book := await self.data.fetch_book(market.token_ids[0])).bids:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         meets_asks = (side is Side.BUY) is not order_type.rests
         price = book.asks[0].price if meets_asks else book.bids[0].price
         number = IntentId(f"{self.wallet.funder}-{len(self.orders)}")
