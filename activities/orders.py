@@ -80,7 +80,9 @@ class OrderActivities:
     async def await_fill(
         self, order_hash: OrderHash, cancel_by: datetime | None = None
     ) -> FillReport:
-        """Wait until the venue is through with the order; after 30 s cancel it until it is dead.
+        """Wait until the venue is through with the order, and book its fills.
+
+        After 30 s it is cancelled until it is dead.
 
         With `cancel_by`, the time of the whole trade, it is cancelled then if that is earlier.
         """
@@ -91,7 +93,7 @@ class OrderActivities:
         while True:
             progress = await self._without_sender(await self._progress(order_hash))
             if progress.state.is_terminal and self._is_explained(progress, watch):
-                return await self._report(intent, progress)
+                return await self.record_fills(order_hash)
             activity.heartbeat(progress.state)
             if self._clock() >= cancel_at and not progress.state.is_terminal:
                 await self._cancel(intent, watch)

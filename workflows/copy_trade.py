@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import names, options
     from workflows.control import Control, Stage
-    from workflows.execution import execute, settle
+    from workflows.execution import execute, follow, is_booked_at_once, settle
     from workflows.position import PositionWorkflow
 
 TELL_OWNER = "the owner that was started is told"
@@ -196,7 +196,7 @@ class CopyTradeWorkflow:
         """Start the position's owner, or tell the one that runs of its new fills."""
         workflow_id = names.position_workflow_id(position_id)
         owner = workflow.get_external_workflow_handle(workflow_id)
-        if position_id in self._started and workflow.patched(TELL_OWNER):
+        if position_id in self._started and (is_booked_at_once() or workflow.patched(TELL_OWNER)):
             with contextlib.suppress(ApplicationError):
                 return await owner.signal(names.FILLS_CHANGED)
         for _ in range(OWNER_TRIES):
@@ -244,15 +244,7 @@ class CopyTradeWorkflow:
             **options.CANCEL,
         )
         for order_hash in hashes:
-            await workflow.execute_activity_method(
-                OrderActivities.await_fill,
-                args=[order_hash, workflow.now()],
-                summary=f"wait until {order_hash[:10]}… is dead",
-                **options.AWAIT,
-            )
-            fills = await workflow.execute_local_activity_method(
-                OrderActivities.record_fills, order_hash, **options.RECORD
-            )
+            fills = await follow(order_hash, workflow.now())
             if fills.matched > 0:
                 await self._own_position(fills.position_id)
         await settle(tuple(hashes))

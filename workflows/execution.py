@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.control import Control
 
 SETTLE_TOGETHER = "orders of one trade settle in one step"
+BOOK_AT_ONCE = "fills are booked by the step that waits for them"
 ATTEMPTS_MAX = 3
 """One order and two remainders."""
 
@@ -67,7 +68,7 @@ async def execute(
 
 async def settle(order_hashes: tuple[OrderHash, ...]) -> None:
     """Wait until the chain has spoken on every trade of every order, and book it."""
-    if len(order_hashes) > 1 and workflow.patched(SETTLE_TOGETHER):
+    if is_booked_at_once() or (len(order_hashes) > 1 and workflow.patched(SETTLE_TOGETHER)):
         await workflow.execute_activity_method(
             OrderActivities.settle_orders,
             list(order_hashes),
@@ -85,6 +86,26 @@ async def settle(order_hashes: tuple[OrderHash, ...]) -> None:
         await workflow.execute_local_activity_method(
             OrderActivities.record_fills, order_hash, summary="book what settled", **options.RECORD
         )
+
+
+async def follow(order_hash: OrderHash, cancel_by: datetime | None) -> FillReport:
+    """Wait until the venue is through with the order and book its fills, provisionally."""
+    fills = await workflow.execute_activity_method(
+        OrderActivities.await_fill,
+        args=[order_hash, cancel_by],
+        summary=f"wait for fills of {order_hash[:10]}… and book them",
+        **options.AWAIT,
+    )
+    if is_booked_at_once():
+        return fills
+    return await workflow.execute_local_activity_method(
+        OrderActivities.record_fills, order_hash, summary="book the fills", **options.RECORD
+    )
+
+
+def is_booked_at_once() -> bool:
+    """Tell whether this workflow's waiting steps book: one mark, for a short history."""
+    return workflow.patched(BOOK_AT_ONCE)
 
 
 async def _risk_checked(attempt: Attempt) -> Ticket:
@@ -107,19 +128,11 @@ async def _risk_checked(attempt: Attempt) -> Ticket:
 async def _traded(
     order_hash: OrderHash, give_up_at: datetime | None, control: Control
 ) -> FillReport:
-    """Send the committed order, wait for its fills and book them (provisionally)."""
+    """Send the committed order and follow it to its fills."""
     if await control.until_free(workflow.now() + options.HELD_ORDER_MAX):
         await _placed(order_hash)
         control.heed()
-    await workflow.execute_activity_method(
-        OrderActivities.await_fill,
-        args=[order_hash, give_up_at],
-        summary=f"wait for fills of {order_hash[:10]}…",
-        **options.AWAIT,
-    )
-    return await workflow.execute_local_activity_method(
-        OrderActivities.record_fills, order_hash, summary="book the fills", **options.RECORD
-    )
+    return await follow(order_hash, give_up_at)
 
 
 async def _placed(order_hash: OrderHash) -> None:

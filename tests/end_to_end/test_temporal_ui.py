@@ -15,7 +15,7 @@ ENTRY = (
     "place_order",
     "await_fill",
     "record_fills",
-    "await_settlement",
+    "settle_orders",
     "record_fills",
     "conclude_signal",
 )

@@ -209,6 +209,22 @@ async def record_position_cancelled(hall: Hall, shelf: Shelf) -> None:
     await shelf.put("position-cancel-refused", owner)
 
 
+async def record_booked_at_once(hall: Hall, shelf: Shelf) -> None:
+    """Half a fill and its remainders, and an exit: each booked by the step that waits for it."""
+    hall.desk.venue.script.matched_share = Decimal("0.5")
+    hall.desk.venue.answer_with(Answer.LOST_AFTER, Answer.MATCH, Answer.KILL)
+    trade = await hall.start()
+    await trade.result()
+    await shelf.put("copy-trade-partial-booked-at-once", trade)
+    position = await held(hall.desk)
+    assert position is not None
+    hall.desk.venue.script.matched_share = Decimal(1)
+    owner = hall.owner(position.position_id)
+    await owner.signal(PositionWorkflow.request_exit, CLOSE)
+    await owner.result()
+    await shelf.put("position-booked-at-once", owner)
+
+
 async def _resting(hall: Hall) -> Trade:
     hall.desk.rules = hall.desk.rules.with_entry_order_type(OrderType.GTC)
     hall.desk.venue.answer_with(Answer.LIVE)
@@ -232,6 +248,7 @@ RECORDERS = (
     record_cancelled_in_temporal,
     record_reconciled,
     record_position_cancelled,
+    record_booked_at_once,
 )
 
 

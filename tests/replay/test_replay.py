@@ -27,7 +27,7 @@ HISTORIES_FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(HISTORIES_FOLDER.glob("*.json"))
 COPIES = [path for path in HISTORIES if path.stem.startswith("copy-trade")]
 EVENTS_MAX = 60
-EVENTS_WITH_REMAINDERS_MAX = 100
+EVENTS_WITH_REMAINDERS_MAX = 80
 
 
 @workflow.defn(name="CopyTradeWorkflow")
@@ -60,6 +60,7 @@ def replayer(runner: WorkflowRunner, *workflows: type) -> Replayer:
 def test_every_workflow_and_main_path_is_recorded() -> None:
     assert {path.stem for path in HISTORIES} >= {
         "copy-trade-filled",
+        "copy-trade-partial-booked-at-once",
         "copy-trade-partial",
         "copy-trade-filtered",
         "copy-trade-rejected",
@@ -70,6 +71,7 @@ def test_every_workflow_and_main_path_is_recorded() -> None:
         "copy-trade-mirrored",
         "copy-trade-stopped",
         "position-cancel-refused",
+        "position-booked-at-once",
         "position-closed",
         "position-redeemed",
         "position-tried-again",

@@ -271,7 +271,7 @@ async def test_a_trade_that_only_settles_takes_no_command_but_temporal_s_cancel(
     hall.desk.venue.script.settled_after = timedelta(days=1)
     async with hall.worker():
         trade = await hall.start()
-        await until(lambda: has_begun(trade, "await_settlement"))
+        await until(lambda: has_begun(trade, "settle_orders"))
         assert "only settle" in await refusal(trade, names.CANCEL)
         assert "only settle" in await refusal(trade, names.STOP_RETRYING)
         await trade.cancel()

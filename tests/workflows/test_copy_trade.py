@@ -48,7 +48,7 @@ async def test_a_whale_trade_is_copied_once_and_shows_how_it_goes(hall: Hall) ->
             for event in (await trade.fetch_history()).events
             if event.HasField("activity_task_scheduled_event_attributes")
         ]
-        assert steps == ["place_order", "await_fill", "await_settlement"]
+        assert steps == ["place_order", "await_fill", "settle_orders"]
         position = await held(hall.desk)
         assert position is not None
         owner = hall.owner(position.position_id)
