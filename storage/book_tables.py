@@ -45,6 +45,7 @@ positions = Table(
     Column("take_profit_price", MONEY),
     Column("trailing_stop_price", MONEY),
     Column("high_water_price", MONEY),
+    off("is_trailing_off"),  # by a person
     zero("exit_epoch", Integer),
     Column("exit_reason", Text),
     Column("payout", MONEY),

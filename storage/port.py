@@ -88,10 +88,9 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class PositionRecord:
-    """One position: what we hold of one token because of one whale.
+    """One position: what we hold of one token because of one whale. A level that is None is off.
 
-    `size` counts matched fills (provisional), `settled_size` confirmed ones only. `exposure` is
-    the cost of what is held. Levels are prices; None is off.
+    `size` counts matched fills (provisional), `settled_size` confirmed ones; `exposure` is cost.
     """
 
     position_id: PositionId
@@ -115,16 +114,18 @@ class PositionRecord:
     exit_epoch: int
     opened_at: datetime
     closed_at: datetime | None = None
+    is_trailing_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Exit levels of a position."""
+    """Exit levels of a position; a person may switch trailing off for good."""
 
     stop_loss_price: Price | None
     take_profit_price: Price | None
     trailing_stop_price: Price | None
     high_water_price: Price | None
+    is_trailing_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

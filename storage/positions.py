@@ -95,6 +95,7 @@ async def save_levels(db: Database, position_id: PositionId, levels: Levels, now
         take_profit_price=levels.take_profit_price,
         trailing_stop_price=levels.trailing_stop_price,
         high_water_price=levels.high_water_price,
+        is_trailing_off=levels.is_trailing_off,
     )
     async with db.transaction() as connection:
         if not (await connection.execute(row)).rowcount:

@@ -11,6 +11,7 @@ from storage import (
     exits,
     facts,
     intents,
+    levels,
     limits,
     money,
     orders,
@@ -21,6 +22,7 @@ from storage import (
     reviews,
     settle,
     signals,
+    watch_leases,
     whale_fills,
 )
 from storage.database import POOL_SIZE, open_engine, translated_errors
@@ -104,6 +106,7 @@ class PostgresStore:
     list_open = positions.list_open
     list_dust = positions.list_dust
     save_levels = positions.save_levels
+    swap_levels = levels.swap_levels
     save_marks = positions.save_marks
     begin_exit = exits.begin_exit
     open_exit_review = reviews.open_exit_review
@@ -121,6 +124,9 @@ class PostgresStore:
     record_event_once = events.record_event_once
     quarantine = events.quarantine_payload
     acquire_lease = facts.acquire_lease
+    renew_watch = watch_leases.renew_watch
+    release_watch = watch_leases.release_watch
+    last_watched = watch_leases.last_watched
     load_cursor = events.load_cursor
     save_cursor = events.save_cursor
 

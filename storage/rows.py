@@ -235,6 +235,7 @@ def read_position(row: RowMapping) -> PositionRecord:
         exit_epoch=row["exit_epoch"],
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
+        is_trailing_off=row["is_trailing_off"],
     )
 
 

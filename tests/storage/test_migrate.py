@@ -10,7 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import storage.book_tables
-import storage.tables  # noqa: F401
+import storage.tables
+import storage.watch_tables  # noqa: F401
 from storage.columns import metadata
 from storage.database import open_engine
 from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate, wait_for_schema

@@ -1,0 +1,65 @@
+"""Which process watches which shard of the tokens we hold: leased, renewed, taken over."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from storage.lane import QuickDatabase
+from storage.port import StorageError
+from storage.statements import Statement
+from storage.watch_port import SHARDS, WATCH_LEASE
+from trading.types import Wallet
+
+_RENEW = Statement(
+    """
+    INSERT INTO watch_leases AS held (wallet, shard, holder, epoch, renewed_at)
+    SELECT :wallet, shard, :holder, 1, :now FROM generate_series(0, :last) AS shard
+    ON CONFLICT (wallet, shard) DO UPDATE SET
+        holder = excluded.holder,
+        epoch = held.epoch + CASE WHEN held.holder = excluded.holder THEN 0 ELSE 1 END,
+        renewed_at = greatest(held.renewed_at, excluded.renewed_at)
+    WHERE held.holder IN (excluded.holder, '') OR held.renewed_at <= :expired
+    RETURNING shard, epoch
+    """
+)
+_RELEASE = Statement(
+    "UPDATE watch_leases SET holder = '' WHERE wallet = :wallet AND holder = :holder"
+)
+_LAST = Statement(
+    """
+    SELECT min(renewed_at) AS renewed_at FROM watch_leases
+    WHERE CAST(:wallet AS text) IS NULL OR wallet = :wallet
+    """
+)
+
+
+async def renew_watch(db: QuickDatabase, holder: str, now: datetime) -> Mapping[int, int]:
+    """Renew our shards and take those that are free; return the epoch of each we hold."""
+    assert holder, "an empty name means that nobody holds a shard"
+    rows = await db.lane.rows(
+        _RENEW,
+        wallet=_wallet(db),
+        holder=holder,
+        now=now,
+        last=SHARDS - 1,
+        expired=now - WATCH_LEASE,
+    )
+    return {row["shard"]: row["epoch"] for row in rows}
+
+
+async def release_watch(db: QuickDatabase, holder: str) -> None:
+    """Give our shards back, so that another need not wait for them."""
+    await db.lane.rows(_RELEASE, wallet=_wallet(db), holder=holder)
+
+
+async def last_watched(db: QuickDatabase) -> datetime | None:
+    """Return when the shard that waits longest was last renewed; None: never watched."""
+    row = await db.lane.row(_LAST, wallet=db.wallet)
+    assert row is not None, "a minimum is always one row"
+    found: datetime | None = row["renewed_at"]
+    return found
+
+
+def _wallet(db: QuickDatabase) -> Wallet:
+    if db.wallet is None:
+        raise StorageError("expected records of one wallet to watch, received those of none")
+    return db.wallet

@@ -1,0 +1,45 @@
+"""What a watcher of prices asks of the records: which tokens are its own, and levels moved once."""
+
+import zlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from storage.port import Levels
+from trading.types import PositionId, TokenId
+
+SHARDS = 8
+WATCH_LEASE = timedelta(seconds=6)
+"""A shard that was not renewed for as long is free."""
+
+
+def shard_of(token_id: TokenId) -> int:
+    """Return the shard of a token and of its positions: the same in every process, for ever."""
+    return zlib.crc32(token_id.encode()) % SHARDS
+
+
+class WatchLeases(Protocol):
+    """Who watches which shard of the tokens we hold."""
+
+    async def renew_watch(self, holder: str, now: datetime) -> Mapping[int, int]:
+        """Renew our shards and take those that are free; return the epoch of each we hold.
+
+        A shard is free when nobody ever held it, its holder gave it back, or did not renew it
+        within `WATCH_LEASE`. Its epoch rises with every new holder.
+        """
+
+    async def release_watch(self, holder: str) -> None:
+        """Give our shards back, so that another need not wait for them."""
+
+    async def last_watched(self) -> datetime | None:
+        """Return when the shard that waits longest was last renewed; None: never watched.
+
+        Older than a few seconds means that prices of some positions are watched by nobody.
+        """
+
+
+class LevelStore(Protocol):
+    """Exit levels that a person and the watcher move at the same time."""
+
+    async def swap_levels(self, position_id: PositionId, before: Levels, after: Levels) -> bool:
+        """Store levels where those stored are still `before`; return False when they are not."""

@@ -1,0 +1,64 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from storage.port import StorageError
+from storage.postgres import PostgresStore
+from storage.watch_port import SHARDS, WATCH_LEASE
+from tests.storage.builders import NOW, later
+from trading.rules import RiskRules
+from trading.types import Wallet
+
+ALL = dict.fromkeys(range(SHARDS), 1)
+
+
+async def test_the_first_watcher_has_every_shard_and_keeps_them(store: PostgresStore) -> None:
+    assert await store.last_watched() is None
+    assert await store.renew_watch("a", NOW) == ALL
+    assert await store.renew_watch("b", later(5)) == {}
+    assert await store.renew_watch("a", later(5)) == ALL
+    assert await store.last_watched() == later(5)
+
+
+async def test_what_is_not_renewed_is_taken_over_with_another_epoch(store: PostgresStore) -> None:
+    await store.renew_watch("a", NOW)
+    taken = await store.renew_watch("b", NOW + WATCH_LEASE)
+    assert taken == dict.fromkeys(range(SHARDS), 2)
+    assert await store.renew_watch("a", NOW + WATCH_LEASE) == {}
+    assert timedelta(seconds=10) > WATCH_LEASE + timedelta(seconds=2)
+
+
+async def test_what_is_given_back_is_taken_over_at_once(store: PostgresStore) -> None:
+    await store.renew_watch("a", NOW)
+    await store.release_watch("nobody")
+    assert await store.renew_watch("b", later(1)) == {}
+    await store.release_watch("a")
+    assert await store.last_watched() == NOW
+    assert await store.renew_watch("b", later(1)) == dict.fromkeys(range(SHARDS), 2)
+
+
+async def test_of_many_watchers_at_once_each_shard_has_one(store: PostgresStore) -> None:
+    names = [f"watch {number}" for number in range(5)]
+    held = await asyncio.gather(*(store.renew_watch(name, NOW) for name in names))
+    assert sorted(shard for shards in held for shard in shards) == list(range(SHARDS))
+
+
+async def test_a_clock_that_is_behind_takes_nothing_back(store: PostgresStore) -> None:
+    await store.renew_watch("a", later(5))
+    await store.renew_watch("a", NOW)
+    assert await store.last_watched() == later(5)
+
+
+async def test_wallets_are_watched_apart(store: PostgresStore, database_url: str) -> None:
+    other = PostgresStore(database_url, RiskRules(), Wallet("0x" + "77" * 20))
+    anybody = PostgresStore(database_url, RiskRules())
+    await store.renew_watch("a", NOW)
+    assert await other.last_watched() is None
+    assert await other.renew_watch("b", later(1)) == ALL
+    assert await other.last_watched() == later(1)
+    assert await anybody.last_watched() == NOW
+    with pytest.raises(StorageError, match="none"):
+        await anybody.renew_watch("c", NOW)
+    await other.close()
+    await anybody.close()
