@@ -3,6 +3,8 @@
 from alembic import context
 
 import storage.book_tables
+import storage.exit_tables
+import storage.pnl_tables
 import storage.tables
 import storage.watch_tables  # noqa: F401 - declares its tables
 from storage.columns import metadata

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import fills, intents, ledger, offers, orders, positions, redemptions
 from storage.database import Database, ring
+from storage.exit_plans import end_plan
 from storage.figures import redemption_cash
 from storage.intents import find_intent, insert_intent
 from storage.limits import lock_wallet
@@ -95,6 +96,7 @@ async def end_exit(db: Database, position_id: PositionId, now: datetime) -> Posi
     """Leave EXITING: CLOSED when only dust is held and nothing is pending, else OPEN."""
     async with db.transaction() as connection:
         position = await _lock_with_limits(connection, position_id)
+        await end_plan(connection, position_id, now)
         if position["status"] != PositionState.EXITING:
             return read_position(position)
         is_waiting = await has_open_orders(connection, position_id)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import (
     breakers,
     events,
+    exit_plans,
     exits,
     facts,
     intents,
@@ -111,6 +112,12 @@ class PostgresStore:
     begin_exit = exits.begin_exit
     open_exit_review = reviews.open_exit_review
     end_exit = exits.end_exit
+    fix_exit = exit_plans.fix_exit
+    list_sales = exit_plans.list_sales
+    page_exit = exit_plans.page_exit
+    hold_position = exit_plans.hold_position
+    release_position = exit_plans.release_position
+    find_hold = exit_plans.find_hold
     settle_resolution = exits.settle_resolution
 
     save_market = facts.save_market

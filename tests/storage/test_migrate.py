@@ -10,6 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import storage.book_tables
+import storage.exit_tables
+import storage.pnl_tables
 import storage.tables
 import storage.watch_tables  # noqa: F401
 from storage.columns import metadata
