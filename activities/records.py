@@ -141,6 +141,26 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareCommand:
+    """A person wants a share of a position sold, of what is held when the exit begins."""
+
+    who: str
+    why: str
+    share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PositionNote:
+    """A command that a position's owner accepted; `key` is the same for every repeat of it."""
+
+    key: str
+    kind: str
+    command: Command
+    position_id: PositionId
+    words: str = ""  # what was asked, beyond its kind
+
+
+@dataclass(frozen=True, slots=True)
 class PositionStart:
     """What a position's workflow starts with; `pending` came before a continue-as-new."""
 
@@ -161,6 +181,11 @@ class ExitStep:
     summary: str
     order_hashes: tuple[OrderHash, ...] = ()  # of the whole exit so far, oldest first
     left: tuple[OrderHash, ...] = ()  # those of them that have not ended
+    unresolved: tuple[OrderHash, ...] = ()  # those of them that are not done, or not booked
+    signal_ids: tuple[SignalId, ...] = ()  # of the whale's sales that it answers
+    is_whole: bool = False  # everything goes
+    is_served: bool = True  # what was asked for is within what this exit sells
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +202,8 @@ class PositionReview:
     mark_every_s: int
     exit_reason: ExitReason | None = None
     is_resolved: bool = False
+    held_by: str = ""  # who lets no automatic exit begin, and why
+    is_sellable: bool = True  # not too small for an order
 
     @property
     def is_over(self) -> bool:
