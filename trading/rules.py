@@ -135,7 +135,10 @@ class ExitRules:
     trailing_arms_at: Decimal = Decimal("0.10")
     trailing_distance: Decimal = Decimal("0.05")
     reads_apart: timedelta = timedelta(seconds=1)
+    asked_within: timedelta = timedelta(seconds=1)  # then a stream's second read counts too
     book_age_max: timedelta = timedelta(seconds=5)
+    doubt_max: timedelta = timedelta(seconds=3)  # of a crossed level: a person is called
+    spread_max: Price = Price(Decimal("0.60"))  # no ask at all counts as an ask at 1
     depth_share: Decimal = Decimal("0.5")  # of the position, within `depth_ticks` of the best bid
     depth_ticks: int = 5
     ladder: tuple[Decimal, ...] = (Decimal(0), Decimal("0.05"), Decimal("0.15"))
@@ -161,6 +164,30 @@ class SweepRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileRules:
+    """How often our books are held against the venue's, and when a difference is a real one."""
+
+    look_every: timedelta = timedelta(seconds=2)  # for what is due
+    trades_every: timedelta = timedelta(seconds=10)
+    trades_overlap: timedelta = timedelta(minutes=60)
+    orders_every: timedelta = timedelta(seconds=10)
+    balances_every: timedelta = timedelta(seconds=10)  # 30 s would do; a halt is due after 75 s
+    suspects_every: timedelta = timedelta(seconds=5)  # while something differs
+    full_every: timedelta = timedelta(minutes=5)
+    read_lag: timedelta = timedelta(seconds=30)  # of what the venue answers, at most
+    shares_tolerance: Shares = Shares(Decimal("0.01"))
+    cash_tolerance: Usd = Usd(Decimal("0.01"))
+    reads_min: int = 2
+    reads_apart: timedelta = timedelta(seconds=1)
+    lasts: timedelta = timedelta(seconds=60)  # then entries halt
+    page_share: Decimal = Decimal("0.05")  # of the position or the cash; above it pages
+    batch: int = 20  # tokens asked for one by one in a turn, besides those that differ
+    tokens_max: int = 2000  # of a full pass
+    unwatched_for: timedelta = timedelta(seconds=15)  # then prices are watched from here
+    books_batch: int = 100  # books in one request
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All rules together."""
 
@@ -174,6 +201,7 @@ class Rules:
     pace: PaceRules = field(default_factory=PaceRules)
     exits: ExitRules = field(default_factory=ExitRules)
     sweep: SweepRules = field(default_factory=SweepRules)
+    reconcile: ReconcileRules = field(default_factory=ReconcileRules)
 
     def with_entry_order_type(self, order_type: OrderType) -> "Rules":
         """Return these rules with another time in force for entries."""
