@@ -1,7 +1,7 @@
 """When a position is left, and at which price: levels, trailing stop, two reads, the ladder."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trading.rules import ExitRules
@@ -14,7 +14,7 @@ class ExitLevels:
     """Prices at which a position is left; None is off. All are compared with the best bid.
 
     `high_water` is the highest bid since entry, at least the entry price. `notes` say what had to
-    be placed elsewhere than asked.
+    be placed elsewhere than asked. `is_trailing_off`: a person wants no trailing stop.
     """
 
     stop_loss: Price | None
@@ -22,6 +22,7 @@ class ExitLevels:
     trailing_stop: Price | None = None  # once armed
     high_water: Price | None = None
     notes: tuple[str, ...] = ()
+    is_trailing_off: bool = False
 
 
 def levels_at_entry(entry: Price, tick_size: Price, rules: ExitRules) -> ExitLevels:
@@ -63,12 +64,13 @@ def raise_trailing(
     Because they never fall again, `bid` must be that of a read without fault (`read_exit`): one
     phantom bid would leave a stop above the market, and the next true bid would trigger it.
     The stop arms at entry + 10 %, or at the last tick where that is beyond the grid, and keeps a
-    distance of 5 % below the high-water mark, rounded down to the tick.
+    distance of 5 % below the high-water mark, rounded down to the tick. One that a person switched
+    off is not armed again, and one that a person then set stays where it is.
     """
     high = max(bid, entry if levels.high_water is None else levels.high_water)
     levels = replace(levels, high_water=high)
     last = Price(ONE - tick_size)
-    if high < min(Price(entry * (ONE + rules.trailing_arms_at)), last):
+    if levels.is_trailing_off or high < min(Price(entry * (ONE + rules.trailing_arms_at)), last):
         return levels
     stop = floor_to_tick(high * (ONE - rules.trailing_distance), tick_size)
     before = tick_size if levels.trailing_stop is None else levels.trailing_stop
@@ -93,28 +95,33 @@ class ExitRead:
     bid: Price
     read_at: datetime
     fault: str = ""
+    is_streamed: bool = False
 
 
 def read_exit(book: OrderBook, held: Shares, now: datetime, rules: ExitRules) -> ExitRead:
     """Judge whether a book may trigger an exit: fresh, uncrossed, with enough behind the bid.
 
     At least half of what is held must be bid for within 5 ticks of the best bid, so that one
-    stray order or an emptied book moves nothing. `read_at` is when the book was received, so that
-    a frozen book is one read however often it is looked at.
+    stray order or an emptied book moves nothing; and the asks must not be so far away that only
+    leftovers stand on either side. `read_at` is when the book was received, so that a frozen book
+    is one read however often it is looked at.
     """
     if not book.bids:
-        return ExitRead(Price(ZERO), book.received_at, "no bids")
+        return ExitRead(Price(ZERO), book.received_at, "no bids", book.is_streamed)
     bid = book.bids[0].price
+    ask = book.asks[0].price if book.asks else ONE
     fault = ""
     if now - book.received_at > rules.book_age_max:
         fault = f"book is {now - book.received_at} old"
     elif not ZERO < bid < ONE:
         fault = f"bid {bid} is not within (0, 1)"
-    elif book.asks and book.asks[0].price <= bid:
-        fault = f"book is crossed: bid {bid}, ask {book.asks[0].price}"
+    elif ask <= bid:
+        fault = f"book is crossed: bid {bid}, ask {ask}"
+    elif ask - bid > rules.spread_max:
+        fault = f"spread is {ask - bid}"
     elif _depth(book, rules) < held * rules.depth_share:
         fault = f"only {_depth(book, rules)} bid for within {rules.depth_ticks} ticks"
-    return ExitRead(bid, book.received_at, fault)
+    return ExitRead(bid, book.received_at, fault, book.is_streamed)
 
 
 def _depth(book: OrderBook, rules: ExitRules) -> Decimal:
@@ -124,29 +131,47 @@ def _depth(book: OrderBook, rules: ExitRules) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class ExitWatch:
-    """Remembers a condition seen once; it must hold on a second valid read to count."""
+    """Remembers a condition seen once; it must hold on a second valid read to count.
+
+    `doubted_at`: since then every book that came may hide a fall, and none could be trusted.
+    """
 
     pending: ExitReason | None = None
     seen_at: datetime | None = None
+    doubted_at: datetime | None = None
 
     def observe(
         self, levels: ExitLevels, read: ExitRead, rules: ExitRules
     ) -> tuple["ExitWatch", ExitReason | None]:
         """Take one read; return the new watch, and the reason once two reads agree.
 
-        The second valid read must be at least 1 s younger than the first. An invalid read changes
-        nothing; a valid one without the condition forgets the first.
+        The second valid read must be at least 1 s younger than the first. It should be one that
+        was asked for: what a stream tells confirms only when no answer came for another second,
+        since a stream that lost a frame repeats itself. An invalid read triggers nothing; a valid
+        one without the condition forgets the first.
         """
         if read.fault:
-            return self, None
+            return self._doubt(levels, read), None
         reason = exit_condition(levels, read.bid)
         if reason is None:
             return ExitWatch(), None
         if self.pending is None or self.seen_at is None or not _agree(self.pending, reason):
             return ExitWatch(reason, read.read_at), None
-        if read.read_at - self.seen_at < rules.reads_apart:
-            return self, None
+        apart = rules.reads_apart + (rules.asked_within if read.is_streamed else timedelta(0))
+        if read.read_at - self.seen_at < apart:
+            return replace(self, doubted_at=None), None
         return ExitWatch(), reason
+
+    def is_doubtful(self, now: datetime, rules: ExitRules) -> bool:
+        """Tell whether a person must look: for 3 s a fall was shown by books of no worth."""
+        return self.doubted_at is not None and now - self.doubted_at >= rules.doubt_max
+
+    def _doubt(self, levels: ExitLevels, read: ExitRead) -> "ExitWatch":
+        reason = exit_condition(levels, read.bid)
+        is_fall = not read.bid or reason not in (None, ExitReason.TAKE_PROFIT)
+        if not is_fall or self.doubted_at is not None:
+            return self
+        return replace(self, doubted_at=read.read_at)
 
 
 def _agree(first: ExitReason, second: ExitReason) -> bool:

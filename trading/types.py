@@ -327,7 +327,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class OrderBook:
-    """One token's book; bids and asks best first. `at` is the venue's time."""
+    """One token's book; bids and asks best first. `at` is the venue's time.
+
+    `is_streamed`: put together from a stream's changes, not asked for.
+    """
 
     token_id: TokenId
     bids: tuple[Level, ...]
@@ -336,6 +339,7 @@ class OrderBook:
     received_at: datetime
     tick_size: Price
     min_size: Shares
+    is_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """When a position is left, and at which price."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trading.scene import NOW, TICK, order_book, price, shares
+from tests.trading.ticks_of_books import gap, judge, lies
 from trading.amounts import TICK_SIZES
 from trading.exits import (
     ExitLevels,
@@ -22,7 +24,7 @@ from trading.exits import (
 )
 from trading.rules import ExitRules
 from trading.ticks import is_on_grid
-from trading.types import ExitReason, OrderBook, Price
+from trading.types import ExitReason, OrderBook, Price, Shares
 
 RULES = ExitRules()
 ticks = st.sampled_from(sorted(TICK_SIZES))
@@ -114,6 +116,8 @@ def test_levels_that_are_off_trigger_nothing() -> None:
     [
         (order_book(), ""),
         (order_book(asks=()), ""),  # near a resolution nobody sells
+        (order_book(bids=(("0.02", "9000"),), asks=()), "spread is 0.98"),
+        (order_book(bids=(("0.01", "9000"),), asks=(("0.99", "9000"),)), "spread is 0.98"),
         (order_book(bids=()), "no bids"),
         (order_book(received_at=NOW - timedelta(seconds=5)), ""),
         (order_book(received_at=NOW - timedelta(seconds=6)), "old"),
@@ -130,8 +134,8 @@ def test_only_a_sound_book_may_trigger(book: OrderBook, fault: str) -> None:
     assert read.read_at == book.received_at
 
 
-def read(bid: str, at_s: float, fault: str = "") -> ExitRead:
-    return ExitRead(price(bid), NOW + timedelta(seconds=at_s), fault)
+def read(bid: str, at_s: float, fault: str = "", *, is_streamed: bool = False) -> ExitRead:
+    return ExitRead(price(bid), NOW + timedelta(seconds=at_s), fault, is_streamed)
 
 
 def observed(*reads: ExitRead) -> list[ExitReason | None]:
@@ -169,6 +173,13 @@ def test_an_exit_needs_two_sound_reads_a_second_apart(
     assert not any(reasons[:-1])
 
 
+def test_a_stream_confirms_itself_only_when_no_answer_came() -> None:
+    streamed = [read("0.40", at_s, is_streamed=True) for at_s in (0, 1, 1.9, 2)]
+    assert observed(*streamed) == [None, None, None, STOP]
+    assert observed(streamed[0], read("0.40", 1)) == [None, STOP]
+    assert observed(read("0.40", 0), streamed[1]) == [None, None]
+
+
 def test_after_an_exit_the_watch_starts_anew() -> None:
     assert observed(*[read("0.40", s) for s in range(4)]) == [None, STOP, None, STOP]
 
@@ -199,13 +210,10 @@ def test_an_exit_happens_only_on_two_agreeing_reads(bids: list[tuple[str, bool, 
             assert {exit_condition(LEVELS, r.bid) for r in since} == {reason}
 
 
-def test_phantom_books_trigger_nothing() -> None:
-    watch = ExitWatch()
-    for n in range(10_000):
-        book = order_book(bids=(("0.40", "1"),), received_at=NOW + timedelta(seconds=n))
-        one = read_exit(book, shares("100"), NOW + timedelta(seconds=n), RULES)
-        watch, reason = watch.observe(LEVELS, one, RULES)
-        assert reason is None
+def test_a_trailing_stop_that_is_off_is_not_armed_again() -> None:
+    off = ExitLevels(None, None, None, price("0.50"), is_trailing_off=True)
+    levels = raise_trailing(off, price("0.50"), price("0.60"), TICK, RULES)
+    assert levels == replace(off, high_water=price("0.60"))
 
 
 @pytest.mark.parametrize(
@@ -236,3 +244,52 @@ def test_no_try_is_below_the_floor_or_above_the_one_before(
     assert len(prices) == 4
     assert prices == sorted(prices, reverse=True)
     assert all(is_on_grid(p, tick) and p >= floor for p in prices)
+
+
+def test_ten_thousand_phantom_books_trigger_nothing() -> None:
+    assert judge(lies(Random(1), 10_000), RULES).exits == ()
+
+
+def test_of_a_thousand_gaps_each_is_left_or_told_within_five_seconds() -> None:
+    for seed in range(1000):
+        verdict = judge(gap(Random(seed)), RULES)
+        assert verdict.told_after is not None, seed
+        assert verdict.told_after <= timedelta(seconds=5), seed
+        assert ExitReason.TAKE_PROFIT not in verdict.exits, seed
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        replace(RULES, reads_apart=timedelta(0)),
+        replace(RULES, book_age_max=timedelta(days=1)),
+        replace(RULES, depth_share=Decimal(0)),
+        replace(RULES, spread_max=Price(Decimal(1))),
+    ],
+    ids=["one read is enough", "any age", "any depth", "any spread"],
+)
+def test_phantom_books_find_out_rules_that_ask_for_less(rules: ExitRules) -> None:
+    assert judge(lies(Random(1), 10_000), rules).exits
+
+
+def test_phantom_books_find_out_who_looks_at_the_mid_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_mid(book: OrderBook, held: Shares, now: datetime, rules: ExitRules) -> ExitRead:
+        found = read_exit(book, held, now, replace(rules, spread_max=Price(Decimal(1))))
+        if not book.bids or not book.asks:
+            return found
+        return replace(found, bid=Price((book.bids[0].price + book.asks[0].price) / 2), fault="")
+
+    monkeypatch.setattr("tests.trading.ticks_of_books.read_exit", read_mid)
+    assert judge(lies(Random(1), 10_000), RULES).exits
+
+
+def test_a_fall_that_no_sound_book_shows_is_doubted_until_one_does() -> None:
+    levels = LEVELS
+    watch, _ = ExitWatch().observe(levels, read("0.70", 0, "thin"), RULES)
+    assert watch.doubted_at is None  # nobody loses by waiting for a target
+    watch, _ = watch.observe(levels, read("0", 1, "no bids"), RULES)
+    watch, _ = watch.observe(levels, read("0.02", 3, "spread"), RULES)
+    assert not watch.is_doubtful(NOW + timedelta(seconds=3.9), RULES)
+    assert watch.is_doubtful(NOW + timedelta(seconds=4), RULES)
+    watch, _ = watch.observe(levels, read("0.60", 4), RULES)
+    assert not watch.is_doubtful(NOW + timedelta(seconds=9), RULES)
