@@ -15,7 +15,7 @@ _UNLIMITED = Usd(Decimal(10_000_000))
 def replay(speed: Decimal) -> Rules:
     """Return the rules for recorded 15-minute markets played at `speed` (tape s per second).
 
-    End-date and last-minutes rules fit the markets, throttles and the pause run at the tape's
+    End-date and last-minutes rules fit the markets, throttles and pauses run at the tape's
     speed, repeats are allowed, and the bankroll is $1,000, so that no demonstration halts itself
     on its third stop.
     """
@@ -28,6 +28,10 @@ def replay(speed: Decimal) -> Rules:
     risk = changed(
         rules.risk,
         pause=_at_speed(rules.risk.pause, speed),
+        market_cooldown=_at_speed(rules.risk.market_cooldown, speed),
+        whale_cooldown=_at_speed(rules.risk.whale_cooldown, speed),
+        failure_window=_at_speed(rules.risk.failure_window, speed),
+        failure_pause=_at_speed(rules.risk.failure_pause, speed),
         orders_per_min_max=int(rules.risk.orders_per_min_max * speed),
         orders_per_min_token_max=int(rules.risk.orders_per_min_token_max * speed),
         notional_per_min_max=Usd(rules.risk.notional_per_min_max * speed),
@@ -47,6 +51,9 @@ LOAD = changed(
         wallet_max=_UNLIMITED,
         market_share_max=Decimal(1),
         daily_loss_max=_UNLIMITED,
+        market_cooldown=timedelta(0),
+        whale_cooldown=timedelta(0),
+        failure_rate_max=Decimal(1),
         open_orders_max=1_000_000,
         orders_per_min_max=1_000_000,
         orders_per_min_token_max=1_000_000,

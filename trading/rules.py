@@ -76,6 +76,12 @@ class RiskRules:
     drawdown_halve: Decimal = Decimal("0.10")
     losses_in_row_max: int = 5
     pause: timedelta = timedelta(hours=1)
+    market_cooldown: timedelta = timedelta(minutes=15)  # after a closing at a loss; 0: none
+    whale_cooldown: timedelta = timedelta(minutes=15)
+    failure_rate_max: Decimal = Decimal("0.10")  # of the orders that ended within the window
+    failure_orders_min: int = 20  # fewer say nothing
+    failure_window: timedelta = timedelta(hours=1)
+    failure_pause: timedelta = timedelta(hours=1)
     open_orders_max: int = 20
     orders_per_min_max: int = 30
     orders_per_min_token_max: int = 6
