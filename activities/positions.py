@@ -11,16 +11,17 @@ from temporalio import activity
 from activities.markets import MarketDesk
 from activities.records import Attempt, ExitStep, PositionReview
 from exchange.port import OrderGateway, UnavailableError
+from storage.level_port import LevelStore, exit_levels, kept_levels
 from storage.port import (
     Event,
     FactStore,
-    Levels,
     Mark,
     OrderStore,
     PositionRecord,
-    PositionStore,
+    StorageUnavailableError,
 )
-from trading.exits import ExitLevels, ExitWatch, levels_at_entry, raise_trailing, read_exit
+from trading.exits import ExitLevels, ExitWatch, levels_at_entry, read_exit
+from trading.levels import change_levels, follow_bid
 from trading.orders import Intent
 from trading.rules import ExitRules
 from trading.types import (
@@ -38,6 +39,7 @@ from trading.types import (
 )
 
 CENT_OF_A_SHARE = Decimal("0.01")
+SWAPS_MAX = 10
 REDEMPTION_POLL = timedelta(seconds=1)
 
 
@@ -47,7 +49,7 @@ class PositionPorts:
 
     gateway: OrderGateway
     orders: OrderStore
-    positions: PositionStore
+    positions: LevelStore
     facts: FactStore
     markets: MarketDesk
 
@@ -97,14 +99,11 @@ class PositionActivities:
     @activity.defn
     async def set_levels(self, position_id: PositionId, change: LevelChange) -> None:
         """Move or drop levels on a person's word, and keep who and why."""
-        record = await self._load(position_id)
-        levels = Levels(
-            stop_loss_price=_changed(record.stop_loss_price, change.stop_loss_price),
-            take_profit_price=_changed(record.take_profit_price, change.take_profit_price),
-            trailing_stop_price=_changed(record.trailing_stop_price, change.trailing_stop_price),
-            high_water_price=record.high_water_price,
-        )
-        await self._ports.positions.save_levels(position_id, levels, self._clock())
+        for _ in range(SWAPS_MAX):
+            if await self._change_levels(await self._load(position_id), change):
+                break
+        else:
+            raise StorageUnavailableError(f"the levels of {position_id} never stood still")
         await self._ports.facts.record_event(
             Event(
                 type="levels_set",
@@ -224,15 +223,24 @@ class PositionActivities:
         await self._ports.positions.save_marks([Mark(record.token_id, bid, book.at)])
         if read_exit(book, record.size, self._clock(), self._rules).fault:
             return await self._load(record.position_id)  # a doubtful bid trails no stop
-        levels = exit_levels(record)
-        if record.high_water_price is None:
-            levels = levels_at_entry(record.avg_entry_price, market.tick_size, self._rules)
-        trailed = raise_trailing(levels, record.avg_entry_price, bid, market.tick_size, self._rules)
-        if trailed != exit_levels(record):
-            await self._ports.positions.save_levels(
-                record.position_id, kept_levels(trailed), self._clock()
-            )
+        entry, tick_size = record.avg_entry_price, market.tick_size
+        trailed = follow_bid(exit_levels(record), entry, bid, tick_size, self._rules)
+        await self._swap_levels(record, trailed)
         return await self._load(record.position_id)
+
+    async def _change_levels(self, record: PositionRecord, change: LevelChange) -> bool:
+        levels, entry = exit_levels(record), record.avg_entry_price
+        if levels.high_water is None and entry is not None:  # those not named are placed too
+            market = await self._market(record)
+            levels = levels_at_entry(entry, market.tick_size, self._rules)
+        return await self._swap_levels(record, change_levels(levels, change))
+
+    async def _swap_levels(self, record: PositionRecord, levels: ExitLevels) -> bool:
+        """Store levels unless somebody else moved them since the record was read."""
+        before, after = kept_levels(exit_levels(record)), kept_levels(levels)
+        if before == after:
+            return True
+        return await self._ports.positions.swap_levels(record.position_id, before, after)
 
     async def _due_exit(self, record: PositionRecord, market: Market) -> ExitReason | None:
         """Return why the position must go: the same condition on two valid reads apart."""
@@ -308,30 +316,3 @@ def _first_step(epoch: int, reason: ExitReason, target: Shares) -> ExitStep:
     return ExitStep(
         epoch, reason, target, number=1, is_finished=False, attempt=None, summary="begins"
     )
-
-
-def exit_levels(record: PositionRecord) -> ExitLevels:
-    """Return a stored position's levels as the exit rules take them."""
-    return ExitLevels(
-        stop_loss=record.stop_loss_price,
-        take_profit=record.take_profit_price,
-        trailing_stop=record.trailing_stop_price,
-        high_water=record.high_water_price,
-    )
-
-
-def kept_levels(levels: ExitLevels) -> Levels:
-    """Return levels as the records keep them."""
-    return Levels(
-        stop_loss_price=levels.stop_loss,
-        take_profit_price=levels.take_profit,
-        trailing_stop_price=levels.trailing_stop,
-        high_water_price=levels.high_water,
-    )
-
-
-def _changed(old: Price | None, new: Price | None) -> Price | None:
-    """Return the new level; None leaves the old one alone, zero drops it."""
-    if new is None:
-        return old
-    return new if new > 0 else None

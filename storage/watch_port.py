@@ -1,12 +1,11 @@
-"""What a watcher of prices asks of the records: which tokens are its own, and levels moved once."""
+"""What a watcher of prices asks of the records: which tokens are its own."""
 
 import zlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from storage.port import Levels
-from trading.types import PositionId, TokenId
+from trading.types import TokenId
 
 SHARDS = 8
 WATCH_LEASE = timedelta(seconds=6)
@@ -36,10 +35,3 @@ class WatchLeases(Protocol):
 
         Older than a few seconds means that prices of some positions are watched by nobody.
         """
-
-
-class LevelStore(Protocol):
-    """Exit levels that a person and the watcher move at the same time."""
-
-    async def swap_levels(self, position_id: PositionId, before: Levels, after: Levels) -> bool:
-        """Store levels where those stored are still `before`; return False when they are not."""

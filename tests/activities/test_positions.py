@@ -8,7 +8,7 @@ import pytest
 
 from activities.positions import rest
 from activities.records import ExitStep
-from storage.port import Event, PositionRecord
+from storage.port import Event, Levels, PositionRecord, StorageUnavailableError
 from tests.activities.desk import Desk
 from tests.fakes import Answer
 from tests.storage.builders import price, shares
@@ -16,6 +16,7 @@ from trading.types import (
     ExitReason,
     LevelChange,
     OrderType,
+    PositionId,
     PositionState,
 )
 
@@ -125,6 +126,37 @@ async def test_a_person_moves_and_drops_levels_and_is_remembered(
     assert events[0].title == "ann set exit levels: news"
     assert await review(desk, position) is None
     assert (await desk.position(position.position_id)).take_profit_price is None
+
+
+async def test_a_trailing_stop_that_a_person_dropped_stays_dropped(desk: Desk) -> None:
+    position = await desk.opened()
+    drop = LevelChange("ann", "let it run", trailing_stop_price=price("0"))
+    await desk.positions.set_levels(position.position_id, drop)
+    placed = await desk.position(position.position_id)
+    assert (placed.stop_loss_price, placed.take_profit_price) == (price("0.43"), price("0.67"))
+    desk.venue.quote("0.60", "0.61")
+    await review(desk, position)
+    after = await desk.position(position.position_id)
+    assert (after.high_water_price, after.trailing_stop_price) == (price("0.60"), None)
+
+
+async def test_a_person_whose_position_is_trailed_meanwhile_is_heard_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = await desk.opened()
+    swap, losses = desk.store.swap_levels, [False, False]
+
+    async def lose(position_id: PositionId, before: Levels, after: Levels) -> bool:
+        return losses.pop() if losses else await swap(position_id, before, after)
+
+    monkeypatch.setattr(desk.store, "swap_levels", lose)
+    change = LevelChange("ann", "news", price("0.40"))
+    await desk.positions.set_levels(position.position_id, change)
+    assert (await desk.position(position.position_id)).stop_loss_price == price("0.40")
+    losses.extend([False] * 99)
+    other = LevelChange("ann", "news", price("0.41"))
+    with pytest.raises(StorageUnavailableError, match="stood still"):
+        await desk.positions.set_levels(position.position_id, other)
 
 
 # Exits

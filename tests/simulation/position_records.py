@@ -6,6 +6,7 @@ from datetime import datetime
 
 from storage.facts import LEASE
 from storage.figures import redemption_cash
+from storage.level_port import exit_levels, kept_levels
 from storage.port import Event, Levels, Mark, PositionRecord, StoredSignal, WhaleRecord
 from storage.restate import DUST
 from storage.signals import CLAIM
@@ -164,8 +165,17 @@ def save_levels(tables: Tables, position_id: PositionId, levels: Levels, now: da
         take_profit_price=levels.take_profit_price,
         trailing_stop_price=levels.trailing_stop_price,
         high_water_price=levels.high_water_price,
+        is_trailing_off=levels.is_trailing_off,
     )
     tables.ring("positions", position_id)
+
+
+def swap_levels(tables: Tables, position_id: PositionId, before: Levels, after: Levels) -> bool:
+    record = tables.positions[position_id].record
+    if kept_levels(exit_levels(record)) != before:
+        return False
+    save_levels(tables, position_id, after, record.opened_at)
+    return True
 
 
 def save_marks(tables: Tables, marks: Sequence[Mark]) -> None:

@@ -201,6 +201,9 @@ class Twins:
         for position in await self.ask("list_open"):
             levels = Levels(bid, None, price("0.2"), bid)
             await self.ask("save_levels", position.position_id, levels, self.now)
+            risen = replace(levels, high_water_price=price("0.95"), is_trailing_off=True)
+            await self.ask("swap_levels", position.position_id, levels, risen)
+            await self.ask("swap_levels", position.position_id, levels, levels)
 
     async def end(self) -> None:
         if not self.names:
