@@ -55,6 +55,7 @@ class Portfolio:
     drawdown: Decimal
     entries_halted: bool
     halt_reason: str = ""
+    is_drawdown_lifted: bool = False  # a person wants full sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,7 @@ def _sizing_inputs(facts: Facts, cap: Price) -> SizingInputs:
         drawdown=facts.portfolio.drawdown,
         cash=facts.portfolio.cash,
         bid_value=facts.portfolio.bid_value,
+        is_drawdown_lifted=facts.portfolio.is_drawdown_lifted,
     )
 
 

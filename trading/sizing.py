@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 from trading.amounts import SIZE_STEP, OrderTerms, order_amounts
+from trading.breakers import size_factor
 from trading.fees import COUNTERPARTIES_MAX, FEE_STEP, fee_per_share, worst_fee_per_share
 from trading.rules import Rules, SizingRules
 from trading.types import (
@@ -39,6 +40,7 @@ class SizingInputs:
     drawdown: Decimal
     cash: Usd
     bid_value: Usd
+    is_drawdown_lifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,7 @@ def _fraction(
     if isinstance(wanted, Refusal):
         return wanted
     fraction = min(wanted, sizing.fraction_max)
-    if inputs.drawdown > rules.risk.drawdown_halve:
-        fraction *= _HALF
+    fraction *= size_factor(inputs.drawdown, rules.risk, is_lifted=inputs.is_drawdown_lifted)
     numbers["fraction_wanted"], numbers["fraction"] = str(wanted), str(fraction)
     if sizing.mode is SizingMode.KELLY and fraction < sizing.fraction_min:
         return _too_small(numbers, fraction_min=sizing.fraction_min)

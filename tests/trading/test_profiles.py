@@ -14,7 +14,7 @@ def test_the_default_profile_departs_from_nothing() -> None:
     assert Rules() == DEFAULT
 
 
-def test_a_replay_departs_in_end_dates_throttles_pause_repeats_and_bankroll_only() -> None:
+def test_a_replay_departs_in_end_dates_throttles_pauses_repeats_and_bankroll_only() -> None:
     rules = replay(Decimal(20))
     assert rules.filters.ends_in_min == timedelta(seconds=6)
     assert rules.risk.pause == timedelta(minutes=3)
@@ -28,6 +28,10 @@ def test_a_replay_departs_in_end_dates_throttles_pause_repeats_and_bankroll_only
         risk=replace(
             rules.risk,
             pause=DEFAULT.risk.pause,
+            market_cooldown=DEFAULT.risk.market_cooldown,
+            whale_cooldown=DEFAULT.risk.whale_cooldown,
+            failure_window=DEFAULT.risk.failure_window,
+            failure_pause=DEFAULT.risk.failure_pause,
             orders_per_min_max=DEFAULT.risk.orders_per_min_max,
             orders_per_min_token_max=DEFAULT.risk.orders_per_min_token_max,
             notional_per_min_max=DEFAULT.risk.notional_per_min_max,
