@@ -6,7 +6,6 @@ from typing import Protocol
 
 from storage.reviews import StoredReview
 from storage.views import (
-    EquityPoint,
     EventRow,
     FeedRow,
     OrderRow,
@@ -17,6 +16,7 @@ from storage.views import (
     TradeFilter,
     TradeRow,
 )
+from trading.portfolio import EquityPoint
 from trading.types import SignalId
 
 

@@ -16,18 +16,17 @@ MINUTE = timedelta(minutes=1)
 _ACCOUNT = Statement(
     """
     SELECT
-        (SELECT coalesce(sum(cash), 0) FROM ledger WHERE wallet = :wallet) AS cash,
-        (SELECT coalesce(sum(cash), 0) FROM ledger
-         WHERE wallet = :wallet AND kind = 'DEPOSIT') AS deposits,
+        (SELECT coalesce(sum(cash), 0) FROM balances WHERE wallet = :wallet) AS cash,
+        (SELECT coalesce(sum(deposits), 0) FROM balances WHERE wallet = :wallet) AS deposits,
         (SELECT coalesce(sum(reserved), 0) FROM reservations
          WHERE wallet = :wallet AND released_at IS NULL) AS reserved,
         (SELECT coalesce(sum(f.cost + f.fee), 0)
          FROM fills AS f JOIN orders AS o ON o.order_id = f.order_id
          WHERE f.settlement NOT IN ('CONFIRMED', 'FAILED')
          AND o.user_address = :wallet AND o.side = 'BUY' AND o.released_at IS NOT NULL) AS pending,
-        (SELECT coalesce(sum(settled_size * coalesce(payout, current_price, avg_entry_price, 0)), 0)
-         FROM positions WHERE user_address = :wallet
-         AND status NOT IN ('CLOSED', 'REDEEMED')) AS bid_value
+        (SELECT coalesce(
+            sum(coalesce(settled_size * coalesce(payout, current_price), settled_cost)), 0)
+         FROM positions WHERE user_address = :wallet AND settled_size > 0) AS bid_value
     """
 )
 _RECENT = Statement(
@@ -51,8 +50,8 @@ _RECENT = Statement(
 class Account:
     """Money by our books. `reserved` and `pending` are spoken for; `deposits` is net.
 
-    `cash` counts confirmed fills only, so `bid_value` counts settled shares only: at the payout
-    once the market is resolved, else at the mark, and at the entry price before the first mark.
+    `cash` counts confirmed fills only, so `bid_value` counts settled shares only, dust too: at the
+    payout once the market is resolved, else at the mark, and at cost before the first mark.
     """
 
     cash: Usd
@@ -70,6 +69,11 @@ class Account:
     def equity(self) -> Usd:
         """Return cash plus bid value."""
         return Usd(self.cash + self.bid_value)
+
+    @property
+    def pnl(self) -> Usd:
+        """Return equity less deposits."""
+        return Usd(self.equity - self.deposits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ positions = Table(
     need("status", Text),
     zero("size", MONEY),  # every fill that the chain has not refused
     zero("settled_size", MONEY),  # confirmed fills only
+    zero("settled_cost", MONEY),  # of these shares, without fees
     Column("avg_entry_price", MONEY),
     zero("exposure", MONEY),
     zero("fees", MONEY),
@@ -58,6 +59,7 @@ positions = Table(
 OVER = text("status NOT IN ('CLOSED', 'REDEEMED')")
 Index("ix_positions_user_address_status", positions.c.user_address, positions.c.status)
 Index("ix_positions_condition_id_status", positions.c.condition_id, positions.c.status)
+Index("ix_positions_held", positions.c.user_address, postgresql_where=text("settled_size > 0"))
 Index("ix_positions_open_tokens", positions.c.token_id, postgresql_where=OVER)
 Index(
     "uq_positions_open",

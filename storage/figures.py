@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.limits import down, up
 from storage.statements import Statement, run
+from trading.portfolio import realised_by_day
 from trading.positions import PositionFill, fold_position
 from trading.types import (
     ZERO,
@@ -23,20 +24,41 @@ from trading.types import (
 
 _FILLS = Statement(
     """
-    SELECT f.*, o.released_at FROM fills AS f JOIN orders AS o ON o.order_id = f.order_id
+    SELECT f.*, o.released_at, ARRAY(
+        SELECT c.cause FROM pnl_changes AS c WHERE c.position_id = f.position_id
+        AND c.trade_id = f.trade_id AND c.order_id = f.order_id
+    ) AS told
+    FROM fills AS f JOIN orders AS o ON o.order_id = f.order_id
     WHERE f.position_id = :position_id
     """
 )
-_REDEMPTIONS = Statement("SELECT * FROM redemptions WHERE position_id = :position_id")
+_REDEMPTIONS = Statement(
+    """
+    SELECT r.*, ARRAY(
+        SELECT c.cause FROM pnl_changes AS c WHERE c.position_id = r.position_id
+        AND c.trade_id = 'redemption ' || r.n
+    ) AS told
+    FROM redemptions AS r WHERE position_id = :position_id
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
 class BookedFill:
-    """A fill, whether its order's reservation is gone, and when the chain confirmed it."""
+    """A fill, whether its order's reservation is gone, and when the chain confirmed it.
+
+    `told` are the causes for which the audit trail has it already.
+    """
 
     fill: PositionFill
     is_released: bool
     settled_at: datetime | None
+    told: Sequence[str] = ()
+
+    @property
+    def is_redemption(self) -> bool:
+        """Tell whether it is no order of ours that sold."""
+        return self.fill.order_hash == ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +68,13 @@ class Figures:
     Size and average entry price count every fill that the chain has not refused; the other
     figures of money count what it has confirmed. `exposure` is the cost of what is held as far
     as no reservation covers it any more; a sale reduces it once it is confirmed. `pnl_by_day`
-    splits the realised P&L by the UTC date of confirmation.
+    splits the realised P&L by the UTC date of confirmation. `settled_cost` is what the confirmed
+    shares cost, without fees.
     """
 
     size: Shares
     settled_size: Shares
+    settled_cost: Usd
     avg_entry_price: Price | None
     exposure: Usd
     fees: Usd
@@ -73,11 +97,14 @@ def compute_figures(booked: Sequence[BookedFill]) -> Figures:
     return Figures(
         size=Shares(max(figures.provisional.size, ZERO)),
         settled_size=Shares(max(figures.settled.size, ZERO)),
+        settled_cost=figures.settled.cost,
         avg_entry_price=figures.provisional.avg_entry_price,
         exposure=up(max(uncovered.provisional.cost, ZERO)),
         fees=figures.settled.fees,
         realised_pnl=figures.settled.realised_pnl,
-        pnl_by_day=_by_day(booked),
+        pnl_by_day=realised_by_day(
+            [(each.fill, each.settled_at) for each in booked if each.settled_at is not None]
+        ),
         was_bought=figures.provisional.bought > 0,
     )
 
@@ -93,25 +120,6 @@ def _counts_as_exposure(each: BookedFill) -> bool:
     return each.fill.settlement is Settlement.CONFIRMED
 
 
-def _by_day(booked: Sequence[BookedFill]) -> Mapping[date, Usd]:
-    """Fold up to each day's end: what a day adds is its P&L, and the days add up to all of it."""
-    settled = [each for each in booked if each.settled_at is not None]
-    days = sorted({_day(each) for each in settled})
-    totals = [
-        fold_position(each.fill for each in settled if _day(each) <= day).settled.realised_pnl
-        for day in days
-    ]
-    before = [Usd(ZERO), *totals]
-    return {
-        day: Usd(total - before[i]) for i, (day, total) in enumerate(zip(days, totals, strict=True))
-    }
-
-
-def _day(each: BookedFill) -> date:
-    assert each.settled_at is not None, f"expected a settled fill, received {each.fill}"
-    return each.settled_at.astimezone(UTC).date()
-
-
 def _read_fill(row: RowMapping) -> BookedFill:
     fill = PositionFill(
         trade_id=row["trade_id"],
@@ -123,7 +131,7 @@ def _read_fill(row: RowMapping) -> BookedFill:
         settlement=Settlement(row["settlement"]),
         matched_at=row["matched_at"],
     )
-    return BookedFill(fill, row["released_at"] is not None, row["settled_at"])
+    return BookedFill(fill, row["released_at"] is not None, row["settled_at"], row["told"])
 
 
 def _read_redemption(row: RowMapping) -> BookedFill:
@@ -137,4 +145,4 @@ def _read_redemption(row: RowMapping) -> BookedFill:
         settlement=Settlement.CONFIRMED,
         matched_at=row["timestamp"],
     )
-    return BookedFill(fill, is_released=True, settled_at=row["timestamp"])
+    return BookedFill(fill, is_released=True, settled_at=row["timestamp"], told=row["told"])

@@ -1,28 +1,19 @@
 """The portfolio by our own books: cash, bid value, drawdown from a stored peak."""
 
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.accounts import Account, load_account
+from storage.accounts import load_account
 from storage.book_tables import ledger
 from storage.breakers import find_halt
 from storage.database import Database
+from storage.equity import follow_peak
 from storage.port import StorageError
-from storage.statements import Statement, run_one
-from storage.tables import equity
+from storage.trail import tell_deposit
 from trading.decide import Portfolio
-from trading.types import ZERO, Usd, Wallet
-
-SAMPLE_EVERY = timedelta(seconds=5)
-_PEAK = Statement(
-    """
-    SELECT coalesce(max(pnl_peak), 0) AS peak, max(timestamp) AS sampled_at
-    FROM equity WHERE wallet = :wallet
-    """
-)
+from trading.portfolio import drawdown_of
+from trading.types import Usd, Wallet
 
 
 async def load_portfolio(db: Database, now: datetime) -> Portfolio:
@@ -35,43 +26,18 @@ async def load_portfolio(db: Database, now: datetime) -> Portfolio:
     async with db.transaction() as connection:
         account = await load_account(connection, wallet)
         halt = await find_halt(connection, db.rules, wallet, None, now)
-        peak = await _follow_peak(connection, wallet, account, now)
-    pnl = account.equity - account.deposits
-    height = account.deposits + peak
-    drawdown = min(max((peak - pnl) / height, ZERO), Decimal(1)) if height > 0 else ZERO
+        peak = await follow_peak(connection, wallet, account, now)
+    drawdown = drawdown_of(account.pnl, peak, account.deposits)
     return Portfolio(account.cash, account.bid_value, drawdown, bool(halt), halt)
 
 
 async def record_deposit(db: Database, cash: Usd, ref: str, now: datetime) -> None:
     """Book cash that came in (or, negative, left), once per `ref`."""
-    row = insert(ledger).values(
-        wallet=_need_wallet(db), kind="DEPOSIT", ref=ref, cash=cash, timestamp=now
-    )
+    wallet = _need_wallet(db)
+    row = insert(ledger).values(wallet=wallet, kind="DEPOSIT", ref=ref, cash=cash, timestamp=now)
     async with db.transaction() as connection:
-        await connection.execute(row.on_conflict_do_nothing())
-
-
-async def _follow_peak(
-    connection: AsyncConnection, wallet: Wallet, account: Account, now: datetime
-) -> Usd:
-    """Return the highest P&L so far; store a sample when it rises and every few seconds."""
-    pnl = account.equity - account.deposits
-    last = await run_one(connection, _PEAK, wallet=wallet)
-    assert last is not None, "a maximum is always one row"
-    stored: Decimal = last["peak"]
-    sampled_at: datetime | None = last["sampled_at"]
-    peak = Usd(max(stored, pnl, ZERO))
-    if sampled_at is None or peak > stored or now >= sampled_at + SAMPLE_EVERY:
-        row = insert(equity).values(
-            wallet=wallet,
-            cash=account.cash,
-            bid_value=account.bid_value,
-            deposits=account.deposits,
-            pnl_peak=peak,
-            timestamp=now,
-        )
-        await connection.execute(row)
-    return peak
+        if (await connection.execute(row.on_conflict_do_nothing())).rowcount:
+            await tell_deposit(connection, wallet, cash, ref, now)
 
 
 def _need_wallet(db: Database) -> Wallet:

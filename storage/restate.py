@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import positions
@@ -13,7 +13,7 @@ from storage.limits import Stake, shift_limits
 from storage.port import PositionRecord
 from storage.rows import read_position
 from storage.statements import Statement, insert_row, run, run_one
-from storage.tables import whales
+from storage.trail import Booked, tell_changes
 from trading.rules import ExitRules
 from trading.types import ZERO, PositionId, PositionState, Usd
 
@@ -52,6 +52,7 @@ _SELL_OFFERS = Statement(
 _RESTATE = Statement(
     """
     UPDATE positions SET status = :status, size = :size, settled_size = :settled_size,
+        settled_cost = :settled_cost,
         avg_entry_price = :avg_entry_price, exposure = :exposure, fees = :fees,
         realised_pnl = :realised_pnl, closed_at = :closed_at
     WHERE position_id = :position_id RETURNING *
@@ -81,7 +82,8 @@ async def restate(
     """
     before = read_position(position)
     await run(connection, _BOOK, position_id=before.position_id)
-    figures = compute_figures(await load_booked(connection, before.position_id))
+    booked = await load_booked(connection, before.position_id)
+    figures = compute_figures(booked)
     if state is None:
         is_waiting = await has_open_orders(connection, before.position_id)
         state = next_state(before.state, figures, is_waiting=is_waiting)
@@ -94,6 +96,7 @@ async def restate(
         status=state,
         size=figures.size,
         settled_size=figures.settled_size,
+        settled_cost=figures.settled_cost,
         avg_entry_price=figures.avg_entry_price,
         exposure=exposure,
         fees=figures.fees,
@@ -104,6 +107,7 @@ async def restate(
     after = read_position(row)
     if after == before:
         return after
+    await tell_changes(connection, Booked(position, figures), booked, now)
     await run(connection, _SELL_OFFERS, position_id=before.position_id)
     await shift_limits(connection, stake_of_position(before), exposure - before.exposure)
     await _save_days(connection, before, figures)
@@ -160,15 +164,9 @@ async def _follow_state(
     after: PositionRecord,
     now: datetime,
 ) -> None:
-    """Keep the whale's count of active positions, and count a closed position's result once."""
+    """Count a closed position's result once; the database counts the whale's active positions."""
     if after.state == position["status"]:
         return
-    active = select(func.count()).where(
-        positions.c.source_whale == after.whale,
-        positions.c.status.in_((PositionState.OPEN, PositionState.EXITING)),
-    )
-    row = update(whales).where(whales.c.address == after.whale)
-    await connection.execute(row.values(active_positions=active.scalar_subquery()))
     if after.state.is_over and not position["is_counted"] and after.realised_pnl != 0:
         counted = update(positions).where(positions.c.position_id == after.position_id)
         await connection.execute(counted.values(is_counted=True))

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, JSONB
@@ -26,7 +27,7 @@ whales = Table(
     need("pseudonym", Text),
     zero("total_volume", MONEY),
     zero("total_trades", Integer),
-    zero("active_positions", Integer),  # kept by our own fills
+    zero("active_positions", Integer),  # kept by a trigger on `positions`
     zero("closed_trades", Integer),
     need("win_rate", RATIO),
     need("quality_score", RATIO),
@@ -240,6 +241,8 @@ equity = Table(
     need("deposits", MONEY),
     need("pnl_peak", MONEY),  # of cash plus bid value minus deposits, never below zero
     need("timestamp", TIME),
+    need("minute", TIME),  # one sample a minute, the last
+    UniqueConstraint("wallet", "minute"),
 )
 Index("ix_equity_wallet_timestamp", equity.c.wallet, equity.c.timestamp.desc())
 Index("ix_equity_wallet_pnl_peak", equity.c.wallet, equity.c.pnl_peak)

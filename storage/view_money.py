@@ -12,7 +12,6 @@ from storage.audit import count_signals, measure_latency
 from storage.database import Database
 from storage.tables import halts, whales
 from storage.views import (
-    EquityPoint,
     HaltRow,
     Latency,
     LimitUse,
@@ -22,9 +21,11 @@ from storage.views import (
     Tally,
     WhaleLabel,
 )
-from trading.types import ONE, ZERO, Usd, Wallet
+from trading.portfolio import EquityPoint, drawdown_of
+from trading.types import ZERO, Usd, Wallet
 
 DAY = timedelta(days=1)
+BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 WHALES_MAX = 100
 USES_MAX = 500
 
@@ -41,8 +42,8 @@ _RESULTS = text(
     SELECT
         coalesce(sum(realised_pnl), 0) AS realised_pnl,
         coalesce(sum(fees), 0) AS fees,
-        coalesce(sum((coalesce(payout, current_price) - avg_entry_price) * size)
-            FILTER (WHERE status NOT IN ('CLOSED', 'REDEEMED')), 0) AS unrealised_pnl,
+        coalesce(sum(settled_size * coalesce(payout, current_price) - settled_cost), 0)
+            AS unrealised_pnl,
         count(*) FILTER (WHERE status NOT IN ('CLOSED', 'REDEEMED')) AS positions_open,
         (SELECT count(*) FROM orders
          WHERE user_address = :wallet AND NOT is_done) AS orders_in_flight,
@@ -93,7 +94,7 @@ _CURVE = text(
     SELECT DISTINCT ON (slot) timestamp, cash, bid_value, deposits
     FROM (
         SELECT *, ntile(:most) OVER (ORDER BY timestamp, equity_id) AS slot
-        FROM equity WHERE wallet = :wallet
+        FROM equity WHERE wallet = :wallet AND timestamp >= :since
     ) AS sliced
     ORDER BY slot, timestamp DESC, equity_id DESC
     """
@@ -108,7 +109,7 @@ async def load_overview(db: Database, now: datetime) -> Overview:
     """
     tally = await _load_tally(db, now)
     async with db.transaction() as connection:
-        wallet = await _find_wallet(connection, db)
+        wallet = await find_wallet(connection, db)
         account = await load_account(connection, wallet)
         question = {"wallet": wallet, "today": now.astimezone(UTC).date()}
         results = (await connection.execute(_RESULTS, question)).mappings().one()
@@ -127,7 +128,7 @@ async def load_overview(db: Database, now: datetime) -> Overview:
 async def load_risk_figures(db: Database, now: datetime) -> RiskFigures:
     """Return what counts against each limit and each breaker now."""
     async with db.transaction() as connection:
-        wallet = await _find_wallet(connection, db)
+        wallet = await find_wallet(connection, db)
         uses = await connection.execute(_USES, {"wallet": wallet, "most": USES_MAX})
         question = {"wallet": wallet, "minute_ago": now - MINUTE}
         entries = (await connection.execute(_ENTRIES, question)).mappings().one()
@@ -143,18 +144,20 @@ async def load_risk_figures(db: Database, now: datetime) -> RiskFigures:
         )
 
 
-async def list_equity(db: Database, limit: int) -> Sequence[EquityPoint]:
-    """Return at most `limit` samples spread evenly over the whole history, oldest first."""
+async def list_equity(
+    db: Database, limit: int, since: datetime = BEGINNING
+) -> Sequence[EquityPoint]:
+    """Return at most `limit` samples spread evenly over all since a time, oldest first."""
     async with db.transaction() as connection:
-        wallet = await _find_wallet(connection, db)
-        rows = await connection.execute(_CURVE, {"wallet": wallet, "most": limit})
+        wallet = await find_wallet(connection, db)
+        rows = await connection.execute(_CURVE, {"wallet": wallet, "most": limit, "since": since})
         return [
             EquityPoint(row["timestamp"], row["cash"], row["bid_value"], row["deposits"])
             for row in rows.mappings()
         ]
 
 
-async def _find_wallet(connection: AsyncConnection, db: Database) -> Wallet:
+async def find_wallet(connection: AsyncConnection, db: Database) -> Wallet:
     """Return whose books are shown; an empty one has no rows anywhere."""
     if db.wallet is not None:
         return db.wallet
@@ -163,10 +166,8 @@ async def _find_wallet(connection: AsyncConnection, db: Database) -> Wallet:
 
 def _money(account: Account, results: RowMapping) -> Money:
     """Add the drawdown, the share of the peak that is lost, as the breakers reckon it."""
-    pnl = account.equity - account.deposits
-    peak = max(results["pnl_peak"], pnl, ZERO)
-    height = account.deposits + peak
-    drawdown = min(max((peak - pnl) / height, ZERO), ONE) if height > 0 else ZERO
+    peak = Usd(max(results["pnl_peak"], account.pnl, ZERO))
+    drawdown = drawdown_of(account.pnl, peak, account.deposits)
     return Money(
         cash=account.cash,
         available=account.available,
@@ -176,7 +177,7 @@ def _money(account: Account, results: RowMapping) -> Money:
         unrealised_pnl=Usd(results["unrealised_pnl"]),
         fees=Usd(results["fees"]),
         pnl_today=Usd(results["pnl_today"]),
-        pnl_peak=Usd(peak),
+        pnl_peak=peak,
         drawdown=drawdown.quantize(Decimal("0.0001")),
     )
 

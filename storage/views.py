@@ -236,16 +236,6 @@ class FeedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EquityPoint:
-    """Our money at one time."""
-
-    at: datetime
-    cash: Usd
-    bid_value: Usd
-    deposits: Usd
-
-
-@dataclass(frozen=True, slots=True)
 class EventRow:
     """A stored event with its number, which rises."""
 

@@ -10,7 +10,6 @@ from storage.port import Event, PositionRecord, StorageError, StorageUnavailable
 from storage.reviews import Review, ReviewKind, StoredReview
 from storage.views import (
     DecisionStep,
-    EquityPoint,
     EventRow,
     FeedRow,
     FillRow,
@@ -29,6 +28,7 @@ from storage.views import (
     TradeRow,
     WhaleLabel,
 )
+from trading.portfolio import EquityPoint
 from trading.types import (
     ConditionId,
     IntentId,

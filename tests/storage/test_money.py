@@ -1,18 +1,11 @@
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
 
 from storage.port import Mark, StorageError
 from storage.postgres import PostgresStore
-from storage.tables import equity
-from tests.storage.builders import NOW, WALLET, YES, bought, later, price, sold, usd
+from tests.storage.builders import NOW, WALLET, YES, bought, later, price, usd
 from trading.rules import RiskRules
-
-
-async def samples(store: PostgresStore) -> int:
-    async with store.transaction() as connection:
-        return int((await connection.execute(select(func.count(equity.c.equity_id)))).scalar_one())
 
 
 async def test_a_deposit_is_booked_once(store: PostgresStore) -> None:
@@ -53,17 +46,6 @@ async def test_drawdown_is_the_fall_from_the_peak_and_deposits_are_no_gain(
     assert (await store.load_portfolio(later(4))).drawdown == Decimal("0.1")
     await store.save_marks([Mark(YES, price("0.70"), later(5))])
     assert (await store.load_portfolio(later(5))).drawdown == 0
-
-
-async def test_equity_is_sampled_every_few_seconds_and_at_each_peak(
-    funded: PostgresStore,
-) -> None:
-    for second in (0, 1, 4, 5, 6):
-        await funded.load_portfolio(later(second))
-    assert await samples(funded) == 2
-    await sold(funded, await bought(funded), at="0.60")
-    await funded.load_portfolio(later(7))
-    assert await samples(funded) == 3
 
 
 async def test_empty_books_have_no_drawdown(store: PostgresStore) -> None:

@@ -140,9 +140,13 @@ async def test_halts_pauses_and_losses_are_told(funded: PostgresStore) -> None:
 
 async def test_the_curve_is_thinned_evenly_and_keeps_its_end(funded: PostgresStore) -> None:
     for n in range(20):
-        await funded.load_portfolio(later(n * 10))
+        await funded.load_portfolio(later(n * 60))
     assert len(await list_equity(funded, 100)) == 20
     thinned = await list_equity(funded, 5)
-    assert [point.at for point in thinned] == [later(n * 10) for n in (3, 7, 11, 15, 19)]
+    assert [point.at for point in thinned] == [later(n * 60) for n in (3, 7, 11, 15, 19)]
+    assert [point.at for point in await list_equity(funded, 9, later(18 * 60))] == [
+        later(18 * 60),
+        later(19 * 60),
+    ]
     assert thinned[-1].cash == 10_000
     assert thinned[-1].deposits == 10_000
