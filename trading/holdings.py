@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.types import ONE, ZERO, Shares, Side, Source
+from trading.types import ONE, ZERO, ConditionId, Shares, Side, Source, TokenId, Wallet
 
 
 class MoveKind(StrEnum):
@@ -63,6 +63,33 @@ class Move:
     source: Source
     identity: str = ""
     is_copied: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WhaleMove:
+    """A change of a wallet's stake without a trade; no token means every one of the market's.
+
+    `ordinal` is its number among equal rows of one answer.
+    """
+
+    wallet: Wallet
+    kind: MoveKind
+    condition_id: ConditionId
+    token_id: TokenId | None
+    size: Shares
+    transaction_hash: str
+    at: datetime
+    ordinal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """What the venue says a wallet held of a token when it last changed."""
+
+    wallet: Wallet
+    token_id: TokenId
+    size: Shares
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

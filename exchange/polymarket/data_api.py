@@ -49,7 +49,7 @@ class DataApi:
     async def fetch_leaderboard(self, limit: int) -> Sequence[LeaderboardRow]:
         """Return the best wallets of all time by profit, best first."""
         query = (("time_period", "all"), ("sort_by", "PNL"))
-        rows = await self._fetch_rows("/v2/leaderboard", limit, *query)
+        rows = await self.fetch_rows("/v2/leaderboard", limit, *query)
         leaders = [parse(LeaderRow, row) for row in rows[:limit]]
         return tuple(
             LeaderboardRow(
@@ -66,7 +66,7 @@ class DataApi:
     async def fetch_closed_positions(self, wallet: Wallet) -> Sequence[ClosedPosition]:
         """Return a wallet's closed positions, oldest first; those without a date are left out."""
         query = (("user", wallet), ("status", "CLOSED"))
-        rows = await self._fetch_rows("/v2/positions", PAGE_ROWS * PAGES_MAX, *query)
+        rows = await self.fetch_rows("/v2/positions", PAGE_ROWS * PAGES_MAX, *query)
         positions = [_closed_position(parse(ClosedPositionRow, row)) for row in rows]
         dated = [position for position in positions if position is not None]
         return tuple(sorted(dated, key=lambda position: position.closed_at))
@@ -84,11 +84,11 @@ class DataApi:
             ("start", str(int(since.timestamp()))),
             ("end", str(int((now + _FAR).timestamp()))),
         )
-        rows = await self._fetch_rows("/v2/trades", PAGE_ROWS * PAGES_MAX, *query)
+        rows = await self.fetch_rows("/v2/trades", PAGE_ROWS * PAGES_MAX, *query)
         fills = [fill_of(parse(ActivityRow, row), Source.DATA_API, now) for row in rows]
         return tuple(sorted(fills, key=lambda fill: fill.traded_at))
 
-    async def _fetch_rows(self, path: str, limit: int, *query: tuple[str, str]) -> list[object]:
+    async def fetch_rows(self, path: str, limit: int, *query: tuple[str, str]) -> list[object]:
         """Return the rows of as many pages as hold `limit` rows."""
         rows: list[object] = []
         cursor = ""
