@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import (
     breakers,
+    differences,
     events,
     exit_plans,
     exits,
@@ -17,6 +18,7 @@ from storage import (
     money,
     orders,
     orphans,
+    own_books,
     positions,
     replays,
     reserve,
@@ -134,6 +136,12 @@ class PostgresStore:
     renew_watch = watch_leases.renew_watch
     release_watch = watch_leases.release_watch
     last_watched = watch_leases.last_watched
+    load_own_books = own_books.load_own_books
+    list_news = own_books.list_news
+    list_foreign = own_books.list_foreign
+    load_suspicions = differences.load_suspicions
+    record_findings = differences.record_findings
+    record_foreigner = differences.record_foreigner
     load_cursor = events.load_cursor
     save_cursor = events.save_cursor
 

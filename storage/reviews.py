@@ -39,6 +39,12 @@ class ReviewKind(StrEnum):
     """The venue refused a signal's order."""
     EXIT_STUCK = "EXIT_STUCK"
     """A position cannot be left."""
+    BOOKS_DIFFER = "BOOKS_DIFFER"
+    """Our books and the venue's differ, and nothing explains it: its token or wallet is halted."""
+    BOOKS_FAR_APART = "BOOKS_FAR_APART"
+    """The same, by more than 5 % of the position or the cash."""
+    FOREIGN_ORDER = "FOREIGN_ORDER"
+    """An order in our wallet's name that no intent of ours explains: all entries are halted."""
 
     @property
     def severity(self) -> str:
@@ -46,7 +52,9 @@ class ReviewKind(StrEnum):
         match self:
             case ReviewKind.ORDER_FAULT | ReviewKind.ORDER_ADOPTED | ReviewKind.EXIT_STUCK:
                 return PAGE
-            case ReviewKind.SETTLEMENT_FAILED:
+            case ReviewKind.BOOKS_FAR_APART | ReviewKind.FOREIGN_ORDER:
+                return PAGE
+            case ReviewKind.SETTLEMENT_FAILED | ReviewKind.BOOKS_DIFFER:
                 return "ERROR"
             case ReviewKind.ORDER_GIVEN_UP | ReviewKind.VENUE_REJECTED:
                 return "WARNING"
@@ -55,7 +63,10 @@ class ReviewKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a person must look at, about an order, else a signal, else a position."""
+    """What a person must look at, about an order, else a signal, else a position.
+
+    Where it is about none of ours, `about` says what, and `known` is what is known of it.
+    """
 
     kind: ReviewKind
     reason: str
@@ -64,11 +75,13 @@ class Review:
     signal_id: SignalId | None = None
     position_id: PositionId | None = None
     token_id: TokenId | None = None
+    about: str | None = None
+    known: Proof | None = None
 
     @property
     def subject(self) -> str:
         """Return what it is about; a kind is open once for each."""
-        subject = self.order_hash or self.signal_id or self.position_id
+        subject = self.order_hash or self.signal_id or self.position_id or self.about
         assert subject is not None, f"expected {self.kind} to be about something"
         return subject
 
@@ -95,7 +108,8 @@ async def open_review(connection: AsyncConnection, review: Review) -> bool:
     """
     if await _is_open(connection, review):
         return False
-    review = await _complete(connection, review)
+    if review.about is None:
+        review = await _complete(connection, review)
     row = insert(reviews).values(
         kind=review.kind,
         severity=review.kind.severity,
@@ -212,6 +226,7 @@ async def close_review(connection: AsyncConnection, review_id: int, closing: Clo
 
 def read_review(row: RowMapping) -> Review:
     """Read what a row of `reviews` is about."""
+    is_ours = row["order_hash"] or row["signal_id"] or row["position_id"]
     return Review(
         kind=ReviewKind(row["kind"]),
         reason=row["reason"],
@@ -220,6 +235,7 @@ def read_review(row: RowMapping) -> Review:
         signal_id=row["signal_id"],
         position_id=row["position_id"],
         token_id=row["token_id"],
+        about=None if is_ours else row["subject"],
     )
 
 
@@ -270,5 +286,7 @@ async def _prove(connection: AsyncConnection, review: Review) -> Proof:
         return await prove_order(connection, review.order_hash)
     if review.signal_id is not None:
         return await prove_signal(connection, review.signal_id)
+    if review.about is not None:
+        return review.known or {}
     assert review.position_id is not None, f"expected {review.kind} to be about something"
     return await prove_exit(connection, review.position_id)

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import storage.book_tables
+import storage.difference_tables
 import storage.exit_tables
 import storage.pnl_tables
 import storage.tables
