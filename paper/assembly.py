@@ -15,6 +15,7 @@ from paper.hindsight import Hindsight
 from paper.late import Late
 from paper.ledger import Ledger
 from paper.model import VenueEvent, VenueSettings
+from paper.office import Grounds, Office
 from paper.orders import Orders
 from paper.pit import Pit
 from paper.playback import Play
@@ -52,6 +53,7 @@ class Company:
     redemptions: list[Redemption]
     canceller: Canceller
     hindsight: Hindsight
+    office: Office
 
     def is_urgent(self) -> bool:
         """Tell whether something must be on disk before anybody acts on it."""
@@ -62,12 +64,13 @@ class Company:
             or floor.chain.has_changes
             or self.crew.settlement.has_changes
             or self.crew.late.has_changes
+            or self.office.has_changes
         )
 
     def take_changes(self) -> Changes:
         """Return everything that has to be saved; it all belongs to one moment."""
         blocks, logs = self.floor.chain.take_changes()
-        redemptions = self.show.take_redemptions()
+        redemptions = [*self.show.take_redemptions(), *self.office.take_redemptions()]
         self.redemptions += redemptions
         return Changes(
             play=self.show.play,
@@ -78,6 +81,7 @@ class Company:
             blocks=blocks,
             logs=logs,
             redemptions=redemptions,
+            transactions=self.office.take_changes(),
             late=self.crew.late.take_changes(),
         )
 
@@ -105,7 +109,7 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
     late.load(store.load_late())
     crowd_flow = CrowdFlow(floor, pit)
     crew = Crew(settlement, pit, desk, crowd_flow, filler, late)
-    show = Show(floor, crew)
+    show = Show(floor, crew, redeems_all=settings.auto_redeem)
     if opening.tape is not None and play is not None:
         show.begin(opening.tape, play, opening.speed, is_v1=settings.v1_dialect)
     for condition_id, side, price, size in store.load_taken():
@@ -114,6 +118,7 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
             listing.book.restore_taken(side, price, size)
     crew.desk.restore(crew.late.is_waiting)
     canceller = Canceller(floor, desk, crowd_flow)
+    office = _open_office(store, floor, settings)
     return Company(
         play_id=play_id,
         floor=floor,
@@ -123,7 +128,15 @@ def open_company(store: Store, opening: Opening, now: int) -> Company:
         redemptions=store.load_redemptions(),
         canceller=canceller,
         hindsight=hindsight,
+        office=office,
     )
+
+
+def _open_office(store: Store, floor: Floor, settings: VenueSettings) -> Office:
+    grounds = Grounds(floor.ledger, floor.registry, floor.chain, floor.faults, floor.publish)
+    office = Office(grounds, settings)
+    office.load(store.load_transactions())
+    return office
 
 
 def _choose_play(store: Store, opening: Opening, now: int) -> Play | None:

@@ -1,10 +1,14 @@
 """Answers eth_call: order states of the exchanges, balances and allowances of the tokens."""
 
 from collections.abc import Callable, Sequence
+from math import gcd
 
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
 from paper.contracts import COLLATERAL, EXCHANGES, TOKEN_LEDGERS
+from paper.model import Dialect
 from paper.notation import as_object
 from paper.rpc_wire import HEX, INVALID_PARAMS, RpcError, hex_text, param
 from paper.venue import Venue
@@ -37,6 +41,9 @@ class ContractCalls:
         tokens: dict[str, Callable[[Words], Sequence[int]]] = {
             "00fdd58e": self._tokens,  # balanceOf(address,uint256)
             "e985e9c5": lambda _: (YES,),  # isApprovedForAll(address,address)
+            "4e1273f4": self._many_tokens,  # balanceOfBatch(address[],uint256[])
+            "dd34de67": self._denominator,  # payoutDenominator(bytes32)
+            "0504c814": self._numerator,  # payoutNumerators(bytes32,uint256)
         }
         self._contracts = (
             dict.fromkeys(EXCHANGES, exchange)
@@ -68,6 +75,36 @@ class ContractCalls:
 
     def _tokens(self, words: Words) -> Sequence[int]:
         return (self._venue.balance(_address(words, 0), str(int(_word(words, 1), 16))),)
+
+    def _many_tokens(self, words: Words) -> Sequence[int]:
+        """Return one balance per pair of a wallet and a token."""
+        try:
+            data = bytes.fromhex("".join(words))
+            wallets, tokens = decode(["address[]", "uint256[]"], data)
+        except (DecodingError, OverflowError, ValueError) as error:
+            raise RpcError(EXECUTION_REVERTED, "execution reverted") from error
+        if len(wallets) != len(tokens):
+            raise RpcError(EXECUTION_REVERTED, "execution reverted")
+        pairs = zip(wallets, tokens, strict=True)
+        balances = [
+            self._venue.balance(to_checksum_address(wallet), str(token)) for wallet, token in pairs
+        ]
+        return 32, len(balances), *balances
+
+    def _denominator(self, words: Words) -> Sequence[int]:
+        """Return what a condition's payouts add up to; 0 until its result is reported."""
+        return (sum(self._payouts(words)),)
+
+    def _numerator(self, words: Words) -> Sequence[int]:
+        payouts, outcome = self._payouts(words), int(_word(words, 1), 16)
+        return (payouts[outcome] if outcome < len(payouts) else 0,)
+
+    def _payouts(self, words: Words) -> Sequence[int]:
+        market = self._venue.market("0x" + _word(words, 0))
+        if market is None or market.payouts is None or market.dialect is Dialect.PROTOCOL_V2:
+            return ()
+        step = gcd(*market.payouts)
+        return [payout // step for payout in market.payouts]
 
 
 def _split(value: object) -> tuple[str, Words]:

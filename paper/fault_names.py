@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from paper.chain_faults import RPC_ERROR
 from paper.faults import Point
 from paper.market_faults import FALSE_BOOKS, NO_SNAPSHOT
+from paper.office import COURSES as COURSES_OF_RELAY
 from paper.reorgs import REORG
 from paper.settling_faults import COURSES, PREFIXED, SPLIT
 from paper.stream_faults import LINE_FAULTS
@@ -19,6 +20,7 @@ _BROKEN_CALLS = (
     "error_after",
 )
 _BROKEN_READS = ("error", "hang", "lag")
+BROKEN_RELAYS = ("drop_before", "drop_after", "error_before", "error_after")
 
 NAMES: Mapping[Point, tuple[str, ...]] = {
     Point.POST_ORDER: (
@@ -61,10 +63,12 @@ NAMES: Mapping[Point, tuple[str, ...]] = {
     Point.CHAIN: (*LINE_FAULTS, RPC_ERROR, REORG),
     Point.DATA_API: ("stale", "error"),
     Point.ACCOUNT: ("drain", "no_allowance"),
+    Point.RELAY: (*BROKEN_RELAYS, *COURSES_OF_RELAY),
 }
 
 DELAYS_MS: Mapping[str, int] = {
     **dict.fromkeys(("hang", "hang_before", "hang_after", *MODES), 10_000),
+    "pending": 30_000,
     **dict.fromkeys(("delayed", "delayed_error", "ghost_live", "lag"), 1_000),
     "late_booking": 5_000,
     "stale": 60_000,

@@ -28,6 +28,7 @@ class Point(StrEnum):
     CHAIN = "chain"
     DATA_API = "data_api"
     ACCOUNT = "account"
+    RELAY = "relay"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def add_feed_routes(
     app.router.add_post("/rpc", RpcHttp(answers, node).serve)
     add_gamma_routes(app, venue, "/gamma")
     add_data_routes(app, venue, names, data or DataSettings())
-    add_relayer_routes(app, "/relayer")
+    add_relayer_routes(app, venue, "/relayer")
     _keep_supplied(app, (market, user, rtds, chain))
 
 

@@ -304,6 +304,7 @@ class VenueSettings:
     confirmed_after_s: Decimal = Decimal(4)
     block_every_s: Decimal = Decimal(2)
     filler_fills_per_s: Decimal = Decimal(5)
+    auto_redeem: bool = True
     seed: int = 1
 
 

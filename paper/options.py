@@ -35,6 +35,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         deposit_wallets_only=given.deposit_wallets_only,
         v1_dialect=given.v1_dialect,
         seed=given.seed,
+        auto_redeem=not given.no_auto_redeem,
     )
     return Options(
         port=given.port,
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--hold", action="store_true", help="begin to play at POST /_paper/start")
     add("--deposit-wallets-only", action="store_true", help="refuse orders of plain wallets")
     add("--v1-dialect", action="store_true", help="speak the first exchange's order format")
+    add("--no-auto-redeem", action="store_true", help="leave redemptions to the clients")
     add("--faults", type=Path, default=None, metavar="FILE", help="a plan of faults, as JSON")
     return parser
 

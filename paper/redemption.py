@@ -1,5 +1,6 @@
-"""Pays the winners of resolved markets and burns all tokens, as the platform does by itself."""
+"""Pays the holders of resolved markets and burns their tokens, asked to or by itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from paper.derive import hash_text
@@ -24,37 +25,61 @@ class Redemption:
     transaction_hash: str
 
 
-def redeem(ledger: Ledger, listing: Listing, now: int) -> list[Redemption]:
-    """Burn every token of a resolved market and pay its holder, rounded down to a micro.
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How much of a token is given back."""
+
+    token_id: str
+    size: int
+
+
+def everybody(account: str) -> bool:
+    """Choose every holder."""
+    del account
+    return True
+
+
+def redeem(
+    ledger: Ledger, listing: Listing, now: int, chosen: Callable[[str], bool] = everybody
+) -> list[Redemption]:
+    """Burn every token of a resolved market that a chosen holder has, and pay for it.
 
     Tokens in flight are of trades that are not final, so that nothing may be in flight.
     """
-    payouts = listing.market.payouts
-    assert payouts is not None, listing.market.condition_id
+    market = listing.market
     return [
-        _redeem_one(ledger, listing, outcome, holding, now)
-        for outcome, token_id in enumerate(listing.market.token_ids)
-        for holding in ledger.holders(token_id)
+        burn(ledger, listing, account, Burn(token_id, size), (now, _name(listing, account)))
+        for token_id in market.token_ids
+        for account, size in ledger.holders(token_id)
+        if chosen(account)
     ]
 
 
-def _redeem_one(
-    ledger: Ledger, listing: Listing, outcome: int, holding: tuple[str, int], now: int
+def burn(
+    ledger: Ledger, listing: Listing, account: str, given: Burn, done: tuple[int, str]
 ) -> Redemption:
-    wallet, size = holding
+    """Give an account's tokens back to the mint and pay for them, rounded down to a micro.
+
+    `done` is when, in ms, and by which transaction.
+    """
     market = listing.market
-    assert market.payouts is not None
-    token_id = market.token_ids[outcome]
-    payout = notional(size, market.payouts[outcome])
-    ledger.move(Leg(wallet, MINT, token_id, size))
-    ledger.move(Leg(MINT, wallet, CASH, payout))
+    assert market.payouts is not None, market.condition_id
+    outcome = market.token_ids.index(given.token_id)
+    payout = notional(given.size, market.payouts[outcome])
+    ledger.move(Leg(account, MINT, given.token_id, given.size))
+    ledger.move(Leg(MINT, account, CASH, payout))
+    at, transaction_hash = done
     return Redemption(
-        wallet=wallet,
+        wallet=account,
         condition_id=market.condition_id,
-        token_id=token_id,
+        token_id=given.token_id,
         outcome=market.outcomes[outcome],
-        size=size,
+        size=given.size,
         payout=payout,
-        at=now,
-        transaction_hash=hash_text("redemption", market.condition_id, wallet),
+        at=at,
+        transaction_hash=transaction_hash,
     )
+
+
+def _name(listing: Listing, account: str) -> str:
+    return hash_text("redemption", listing.market.condition_id, account)

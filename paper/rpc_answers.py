@@ -6,6 +6,7 @@ from paper.contract_calls import ContractCalls
 from paper.contracts import CHAIN_ID
 from paper.log_filter import log_row, parse_filter
 from paper.notation import as_object
+from paper.rpc_transactions import RawTransactions
 from paper.rpc_wire import INVALID_PARAMS, LIMIT_EXCEEDED, RpcError, hex_number, hex_text, param
 from paper.venue import Venue
 
@@ -19,6 +20,7 @@ class ChainAnswers:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._transactions = RawTransactions(venue)
         self.methods: dict[str, Callable[[Sequence[object]], object]] = {
             "eth_chainId": lambda _: hex(CHAIN_ID),
             "net_version": lambda _: str(CHAIN_ID),
@@ -30,6 +32,7 @@ class ChainAnswers:
             "eth_getLogs": self._logs,
             "eth_getTransactionReceipt": self._receipt,
             "eth_call": ContractCalls(venue).call,
+            **self._transactions.methods,
         }
 
     def header(self, number: int) -> dict[str, object] | None:
@@ -81,7 +84,7 @@ class ChainAnswers:
         found = self._venue.logs(max(0, head - BLOCK_RANGE_MAX), head)
         logs = [log for log in found if log.transaction_hash.lower() == wanted]
         if not logs:
-            return None
+            return self._transactions.receipt(wanted)
         return {
             "transactionHash": wanted,
             "transactionIndex": hex(logs[0].transaction_index),

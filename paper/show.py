@@ -34,9 +34,11 @@ class Crew:
 class Show:
     """Drives the floor from step to step; without a tape only clocks drive it."""
 
-    def __init__(self, floor: Floor, crew: Crew) -> None:
+    def __init__(self, floor: Floor, crew: Crew, *, redeems_all: bool = True) -> None:
+        """Redeem for everybody, or for made-up wallets alone and leave clients to do it."""
         self._floor = floor
         self._crew = crew
+        self._redeems_all = redeems_all
         self._playback: Playback | None = None
         self._clock: TapeClock | None = None
         self._play: Play | None = None
@@ -178,9 +180,13 @@ class Show:
         under_way = self._crew.settlement.open_markets()
         for listing in due:
             if listing.market.condition_id not in under_way:
-                self._redemptions += redeem(self._floor.ledger, listing, now)
+                ledger, chosen = self._floor.ledger, self._is_redeemed_for
+                self._redemptions += redeem(ledger, listing, now, chosen)
                 listing.is_redeemed = True
                 self._floor.registry.touch(listing)
+
+    def _is_redeemed_for(self, account: str) -> bool:
+        return self._redeems_all or self._floor.crowd.is_invented(account)
 
 
 def _redated(known: Listing, fresh: Listing) -> Listing:

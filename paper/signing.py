@@ -129,7 +129,7 @@ def order_signer(terms: AnyTerms, exchange: Exchange, signature: bytes) -> str:
     """
     if isinstance(terms, OrderTerms) and terms.signature_type == 3:
         return _deposit_wallet_signer(terms, exchange, signature)
-    return _recover(order_digest(terms, exchange), signature)
+    return recover(order_digest(terms, exchange), signature)
 
 
 def login_signer(address: str, timestamp: str, nonce: int, signature: bytes) -> str:
@@ -161,7 +161,7 @@ def login_signer(address: str, timestamp: str, nonce: int, signature: bytes) -> 
             ],
         )
     )
-    return _recover(keccak(b"\x19\x01" + domain + message), signature)
+    return recover(keccak(b"\x19\x01" + domain + message), signature)
 
 
 @lru_cache(maxsize=8)
@@ -246,7 +246,7 @@ def _deposit_wallet_signer(terms: OrderTerms, exchange: Exchange, signature: byt
             ],
         )
     )
-    signer = _recover(keccak(b"\x19\x01" + separator + wrapped), signature[:65])
+    signer = recover(keccak(b"\x19\x01" + separator + wrapped), signature[:65])
     if session_key is not None and signer != session_key:
         raise BadSignatureError(f"session key {session_key} named, {signer} signed")
     return signer
@@ -262,7 +262,12 @@ def _without_session_wrapper(signature: bytes) -> tuple[str | None, bytes]:
     return to_checksum_address(key[-20:]), inner
 
 
-def _recover(digest: bytes, signature: bytes) -> str:
+def recover(digest: bytes, signature: bytes) -> str:
+    """Return the checksummed address of the key that signed a digest.
+
+    Raises:
+        BadSignatureError: the signature is malformed.
+    """
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise BadSignatureError(f"expected 65 bytes ending in 27 or 28, got {len(signature)} bytes")
     if int.from_bytes(signature[32:64], "big") > _HALF_CURVE_ORDER:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from paper.late import LateOrder
 from paper.model import ChainLog, Market, OrderRecord, Side, Trade
+from paper.office import Transaction
 from paper.playback import Play
 from paper.redemption import Redemption
 from paper.registry import Listing
@@ -43,6 +44,7 @@ CREATE TABLE IF NOT EXISTS logs (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS redemptions (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS late (order_id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS transactions (transaction_id TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS api_keys (
     key TEXT PRIMARY KEY, wallet TEXT NOT NULL, secret TEXT NOT NULL, passphrase TEXT NOT NULL
 );
@@ -56,6 +58,10 @@ _PUT_ORDER = (
 )
 _PUT_TRADE = (
     "INSERT INTO trades VALUES (?, ?) ON CONFLICT (trade_id) DO UPDATE SET body = excluded.body"
+)
+_PUT_TRANSACTION = (
+    "INSERT INTO transactions VALUES (?, ?)"
+    " ON CONFLICT (transaction_id) DO UPDATE SET body = excluded.body"
 )
 _PUT_LISTING = (
     "INSERT INTO listings VALUES (?, ?)"
@@ -92,6 +98,7 @@ class Changes:
     blocks: list[tuple[int, int]] = field(default_factory=list)
     logs: list[ChainLog] = field(default_factory=list)
     redemptions: list[Redemption] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
     late: list[LateOrder] | None = None  # all of them, where one has changed
 
 
@@ -102,6 +109,7 @@ _LISTING = TypeAdapter(SavedListing)
 _LOG = TypeAdapter(ChainLog)
 _REDEMPTION = TypeAdapter(Redemption)
 _LATE = TypeAdapter(LateOrder)
+_TRANSACTION = TypeAdapter(Transaction)
 _T = TypeVar("_T")
 
 
@@ -198,6 +206,10 @@ class Store:
         """Return every redemption, oldest first."""
         return self._load("SELECT body FROM redemptions ORDER BY number", _REDEMPTION)
 
+    def load_transactions(self) -> list[Transaction]:
+        """Return every transaction that a client's wallet sent, oldest first."""
+        return self._load("SELECT body FROM transactions ORDER BY rowid", _TRANSACTION)
+
     def load_late(self) -> list[LateOrder]:
         """Return the orders that wait to be worked, oldest first."""
         return self._load("SELECT body FROM late ORDER BY rowid", _LATE)
@@ -237,6 +249,8 @@ class Store:
         run(_PUT_TRADE, trades)
         redeemed = [(None, _json(_REDEMPTION, one)) for one in changes.redemptions]
         run("INSERT INTO redemptions VALUES (?, ?)", redeemed)
+        sent = [(one.transaction_id, _json(_TRANSACTION, one)) for one in changes.transactions]
+        run(_PUT_TRANSACTION, sent)
 
     def _save_late(self, late: list[LateOrder] | None) -> None:
         if late is not None:

@@ -29,6 +29,7 @@ from paper.model import (
     VenueEvent,
     VenueSettings,
 )
+from paper.office import Asked, Kind, Transaction
 from paper.playback import Play
 from paper.redemption import Redemption
 from paper.registry import Listing
@@ -195,6 +196,24 @@ class Venue:
         """Return every redemption, oldest first."""
         return self._company.redemptions
 
+    def send(self, asked: Asked) -> Transaction:
+        """Take what a wallet asks of the chain; raise OfficeError where it is refused."""
+        transaction = self._company.office.accept(asked, self.now())
+        self._save()
+        return transaction
+
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        """Return a wallet's transaction by the relayer's id."""
+        return self._company.office.find(transaction_id)
+
+    def mined_transaction(self, transaction_hash: str) -> Transaction | None:
+        """Return a wallet's transaction that was mined, reverted or not, by its hash."""
+        return self._company.office.mined(transaction_hash)
+
+    def nonce(self, kind: Kind, signer: str, *, pending: bool = False) -> int:
+        """Return the next nonce of a signer's wallet, what waits to be mined counted if asked."""
+        return self._company.office.nonce(kind, signer, pending=pending)
+
     def open_wallet(self, wallet: str) -> None:
         """Give a wallet seen for the first time its bankroll and all allowances."""
         ledger, account = self._company.floor.ledger, account_name(wallet)
@@ -270,6 +289,7 @@ class Venue:
         """Do all that is due now; `run` does this many times a second."""
         now = self.now()
         self._company.show.step(now)
+        self._company.office.step(now)
         if self._company.is_urgent() or now >= self._saved_at + SAVE_EVERY_MS:
             self._save()
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
@@ -51,6 +53,52 @@ def test_balances_come_from_the_ledger() -> None:
         types = ["address", "uint256"]
         held = call(venue, ledger, "balanceOf(address,uint256)", types, CLIENT, int(YES))
         assert decode(["uint256"], held) == (3_000_000,)
+
+
+def test_many_balances_are_read_at_once() -> None:
+    venue = ToldVenue()
+    venue.balances[CLIENT, YES] = 3_000_000
+    name, types = "balanceOfBatch(address[],uint256[])", ["address[]", "uint256[]"]
+    answer = call(venue, POSITION_MANAGER, name, types, [CLIENT, CLIENT], [int(YES), 5])
+    assert decode(["uint256[]"], answer) == ((3_000_000, 0),)
+    with pytest.raises(RpcError, match="reverted"):
+        call(venue, POSITION_MANAGER, name, types, [CLIENT], [])
+    with pytest.raises(RpcError, match="reverted"):
+        call(venue, POSITION_MANAGER, name, ["address"], CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("payouts", "told"),
+    [
+        (None, (0, 0, 0)),
+        ((1_000_000, 0), (1, 1, 0)),
+        ((0, 1_000_000), (1, 0, 1)),
+        ((500_000, 500_000), (2, 1, 1)),
+    ],
+)
+def test_a_condition_tells_its_payouts_once_they_are_reported(
+    payouts: tuple[int, int] | None, told: tuple[int, int, int]
+) -> None:
+    venue = ToldVenue()
+    market = venue.market_of(YES)
+    assert market is not None
+    venue.listed = [dataclasses.replace(market, payouts=payouts)]
+    condition = bytes.fromhex(market.condition_id[2:])
+    denominator = call(
+        venue, CONDITIONAL_TOKENS, "payoutDenominator(bytes32)", ["bytes32"], condition
+    )
+    numerators = [
+        call(
+            venue,
+            CONDITIONAL_TOKENS,
+            "payoutNumerators(bytes32,uint256)",
+            ["bytes32", "uint256"],
+            condition,
+            outcome,
+        )
+        for outcome in (0, 1)
+    ]
+    assert tuple(int.from_bytes(word) for word in (denominator, *numerators)) == told
 
 
 def test_everything_is_allowed() -> None:

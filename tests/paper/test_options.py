@@ -20,14 +20,18 @@ def test_nothing_given_plays_the_shipped_tape_on_a_free_port() -> None:
 def test_everything_can_be_given() -> None:
     line = (
         "--port 8080 --tape t.tape --speed 20 --seed 7 --home h --bankroll 1000.5 --markets 2"
-        " --resume --deposit-wallets-only --v1-dialect --faults f.json"
+        " --resume --deposit-wallets-only --v1-dialect --no-auto-redeem --faults f.json"
     )
     options = parse_options(line.split())
     assert (options.port, options.tape, options.home) == (8080, Path("t.tape"), Path("h"))
     assert (options.speed, options.market_limit, options.resume) == (Decimal(20), 2, True)
     assert options.faults == Path("f.json")
     assert options.settings == VenueSettings(
-        bankroll=1_000_500_000, deposit_wallets_only=True, v1_dialect=True, seed=7
+        bankroll=1_000_500_000,
+        deposit_wallets_only=True,
+        v1_dialect=True,
+        seed=7,
+        auto_redeem=False,
     )
 
 

@@ -24,6 +24,7 @@ from paper.model import (
     TradeStatus,
     VenueEvent,
 )
+from paper.office import Transaction
 from paper.playback import Play
 from paper.redemption import Redemption
 from paper.subscriptions import Subscriptions
@@ -198,6 +199,9 @@ class ToldVenue(Venue):
 
     def market(self, condition_id: str) -> Market | None:
         return next((m for m in self.listed if m.condition_id == condition_id), None)
+
+    def mined_transaction(self, transaction_hash: str) -> Transaction | None:
+        return None
 
     def market_of(self, token_id: str) -> Market | None:
         return next((m for m in self.listed if token_id in m.token_ids), None)
