@@ -5,6 +5,7 @@ from alembic import context
 import storage.book_tables
 import storage.difference_tables
 import storage.exit_tables
+import storage.holding_tables
 import storage.pnl_tables
 import storage.tables
 import storage.watch_tables  # noqa: F401 - declares its tables

@@ -12,12 +12,14 @@ from storage import (
     exit_plans,
     exits,
     facts,
+    holdings,
     intents,
     levels,
     limits,
     money,
     orders,
     orphans,
+    owed,
     own_books,
     positions,
     replays,
@@ -76,7 +78,12 @@ class PostgresStore:
 
     record_fill = whale_fills.record_fill
     skip_fills = whale_fills.skip_fills
-    whale_holding = whale_fills.whale_holding
+    whale_holding = holdings.whale_holding
+    record_move = holdings.record_move
+    record_held = holdings.record_held
+    is_known_elsewhere = holdings.is_known_elsewhere
+    claim_exit_share = holdings.claim_exit_share
+    list_owed = owed.list_owed
     list_recent_fills = whale_fills.list_recent_fills
     record_signal = signals.record_signal
     claim_signals = signals.claim_signals

@@ -1,37 +1,18 @@
-"""Every whale fill that any source reported, and what a whale held by them."""
+"""Every whale fill that any source reported."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP
 
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
-from storage.lane import QuickDatabase
 from storage.port import KeptFill
 from storage.rows import read_whale_fill
-from storage.statements import Statement
 from storage.tables import tokens, trades
-from trading.types import MICRO, Reason, Shares, TokenId, Wallet, WhaleFill, WhaleSignal
-
-_HOLDING = Statement(
-    """
-    SELECT coalesce(sum(CASE side WHEN 'BUY' THEN size ELSE -size END), 0) AS held
-    FROM (
-        SELECT side, max(size) AS size
-        FROM (
-            SELECT transaction_hash, source, side, sum(size) AS size, max(timestamp) AS traded_at
-            FROM trades
-            WHERE trader_address = :whale AND token_id = :token_id AND NOT removed
-            GROUP BY transaction_hash, source, side
-        ) AS per_source
-        GROUP BY transaction_hash, side
-        HAVING max(traded_at) < :before
-    ) AS per_transaction
-    """
-)
+from trading.types import MICRO, Reason, WhaleFill, WhaleSignal
 
 
 async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
@@ -110,19 +91,6 @@ async def mark_signalled(
         trades.c.signal_id.is_(None),
     )
     await connection.execute(statement.values(signal_id=signal.signal_id))
-
-
-async def whale_holding(
-    db: QuickDatabase, whale: Wallet, token_id: TokenId, before: datetime
-) -> Shares:
-    """Return what a whale held of a token before a time, as far as its fills were seen.
-
-    Per transaction and side the largest total that any one source reports counts, never their
-    sum. A transaction counts once every source that saw it dates it before the time.
-    """
-    row = await db.lane.row(_HOLDING, whale=whale, token_id=token_id, before=before)
-    assert row is not None, "a sum is always one row"
-    return Shares(max(row["held"], Decimal(0)))
 
 
 async def _turn(connection: AsyncConnection, fill: WhaleFill, ordinal: int) -> bool:
