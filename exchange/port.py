@@ -94,9 +94,13 @@ class MarketResolution:
 
 @dataclass(frozen=True, slots=True)
 class StreamReset:
-    """A stream was connected anew: what happened meanwhile must be asked for."""
+    """A stream was connected anew: what happened meanwhile must be asked for.
+
+    `token_ids`: a socket of the market stream carries these; None concerns all.
+    """
 
     at: datetime
+    token_ids: frozenset[TokenId] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.gamma import Gamma, market_of
+from exchange.polymarket.rereads import FetchBooks
 from exchange.polymarket.rest import HttpRequest, Rest
 from exchange.polymarket.streams import MarketStream
 from exchange.polymarket.wire import parse
@@ -63,9 +64,18 @@ class FeeSchedules:
 class PolymarketMarketData:
     """Implements MarketData against the venue."""
 
-    def __init__(self, access: VenueAccess, fees: FeeSchedules | None = None) -> None:
-        """Share `fees` with the gateway, so that a market read here prices its trades there."""
+    def __init__(
+        self,
+        access: VenueAccess,
+        fees: FeeSchedules | None = None,
+        fetch_books: FetchBooks | None = None,
+    ) -> None:
+        """Share `fees` with the gateway, so that a market read here prices its trades there.
+
+        With `fetch_books` a stream asks for the books of which it is told nothing.
+        """
         self._access = access
+        self._fetch_books = fetch_books
         self._rest = Rest(access, access.endpoints.clob)
         self._gamma = Gamma(access)
         self._fees = fees or FeeSchedules(access)
@@ -111,7 +121,8 @@ class PolymarketMarketData:
 
     def stream_market(self, tokens: TokenSet) -> AsyncIterator[MarketEvent]:
         """Yield books of a changing set of tokens, for ever."""
-        return MarketStream(self._access, self.fetch_book).events(tokens)
+        stream = MarketStream(self._access, self.fetch_book, fetch_books=self._fetch_books)
+        return stream.events(tokens)
 
     async def _fetch_clob(self, condition_id: ConditionId) -> ClobMarketRow | None:
         payload = await self._rest.fetch(f"/markets/{condition_id}")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from exchange.polymarket.wire import excerpt, read_objects
 from exchange.polymarket.wire_clob import BookRow
 from exchange.polymarket.wire_market import (
     LastTradeFrame,
+    LevelChangeRow,
     MarketFrame,
     PriceChangeFrame,
     ResolvedFrame,
@@ -27,9 +28,14 @@ from exchange.port import (
     Quarantined,
     StreamReset,
     TickSizeChange,
+    UnavailableError,
     WireError,
 )
-from trading.types import ConditionId, OrderBook, Price, Shares, TokenId
+from trading.types import ONE, ZERO, ConditionId, OrderBook, Price, Shares, TokenId
+
+ASK_EVERY = timedelta(seconds=30)
+"""How often a book that seems wrong is asked for: our own reckoning may be what is wrong."""
+SNAPSHOT_WITHIN = timedelta(seconds=2)
 
 
 class MarketTalk:
@@ -52,14 +58,24 @@ class MarketTalk:
         self._ticks: dict[TokenId, Decimal] = {}
         self._minimums: dict[TokenId, Decimal] = {}
         self._stale: set[TokenId] = set()
+        self._told_at: dict[TokenId, datetime] = {}  # its book, by stream or by an answer
+        self._asked_at: dict[TokenId, datetime] = {}  # for a snapshot that has not come
+        self._doubted_at: dict[TokenId, datetime] = {}
+        self._heard_at: datetime | None = None  # any data
+        self._fault = ""
         self.tokens: frozenset[TokenId] = frozenset()
         self.wake = asyncio.Event()
 
     def want(self, tokens: frozenset[TokenId]) -> None:
         """Change what is wanted; said as soon as the socket is free."""
-        if tokens != self.tokens:
-            self.tokens = tokens
-            self.wake.set()
+        if tokens == self.tokens:
+            return
+        for token_id in self.tokens - tokens:
+            self._forget(token_id)
+        for token_id in tokens - self.tokens:
+            self._told_at[token_id] = self._clock()
+        self.tokens = tokens
+        self.wake.set()
 
     async def wanted(self) -> None:
         """Return when at least one token is wanted."""
@@ -71,16 +87,23 @@ class MarketTalk:
         """Subscribe to everything wanted; books start anew from their snapshots."""
         self._mirrors.clear()
         self._stale.clear()
+        self._asked_at = dict.fromkeys(self.tokens, self._clock())
+        self._fault = ""
         self._subscribed = self.tokens
         return [_write({"type": "market", "assets_ids": sorted(self.tokens)})]
 
     def more(self) -> Sequence[str]:
-        """Subscribe and unsubscribe the difference; ask anew for books that were dropped."""
+        """Subscribe and unsubscribe the difference; ask anew for books that were dropped.
+
+        Raises:
+            UnavailableError: the socket was found out to tell nothing any more.
+        """
+        if self._fault:
+            raise UnavailableError(self._fault)
         gone = self._subscribed - self.tokens
-        for token_id in gone:
-            self._forget(token_id)
         again = self._stale & self.tokens
         added = (self.tokens - self._subscribed) | again
+        self._asked_at |= dict.fromkeys(added, self._clock())
         self._stale.clear()
         self._subscribed = self.tokens
         frames = []
@@ -92,7 +115,27 @@ class MarketTalk:
 
     async def greeted(self) -> None:
         """Tell that books start anew."""
-        await self._emit(StreamReset(self._clock()))
+        await self._emit(StreamReset(self._clock(), self._subscribed))
+
+    def silent(self, since: datetime) -> Sequence[TokenId]:
+        """Return the tokens of whose books nothing was told since then, the oldest first."""
+        told = self._told_at.items()
+        return [token for token, at in sorted(told, key=lambda item: item[1]) if at < since]
+
+    async def take(self, book: OrderBook) -> None:
+        """Emit a book that was asked for, and doubt what the stream told if it is another one.
+
+        A mirror that is wrong is dropped for a snapshot. When none comes, and nothing else on this
+        socket either, then the socket is dead, whatever it answers to pings.
+        """
+        token_id, now = book.token_id, self._clock()
+        mirror = self._mirrors.get(token_id)
+        if token_id not in self.tokens or (mirror is not None and book.at < mirror.at):
+            return
+        self._told_at[token_id] = now
+        if mirror is None or not mirror.has_best(*_best_of(book)):
+            self._doubt(token_id, now)
+        await self._emit(BookChange(book))
 
     async def hear(self, text: str) -> bool:
         """Emit what a frame changed; hand what cannot be read to quarantine."""
@@ -107,6 +150,8 @@ class MarketTalk:
                     await self._handle(frame)
         except WireError as error:
             await self._emit(Quarantined("market", str(error), excerpt(text)))
+        if is_data:
+            self._heard_at = self._clock()
         return is_data
 
     async def _handle(self, frame: MarketFrame) -> None:
@@ -132,7 +177,8 @@ class MarketTalk:
         tick_size, min_size = await self._terms_of(row)
         mirror = BookMirror(row, tick_size, min_size)
         self._mirrors[row.asset_id] = mirror
-        await self._emit(BookChange(mirror.book(self._clock())))
+        self._asked_at.pop(row.asset_id, None)
+        await self._tell(row.asset_id, mirror)
 
     async def _terms_of(self, row: BookRow) -> tuple[Price, Shares]:
         """Return tick and minimum size: the snapshot's, the last ones told, or asked for."""
@@ -146,17 +192,46 @@ class MarketTalk:
         return Price(tick_size), Shares(min_size)
 
     async def _change_books(self, frame: PriceChangeFrame) -> None:
-        changed = []
+        changed: dict[TokenId, LevelChangeRow] = {}
         for change in frame.price_changes:
             mirror = self._mirrors.get(change.asset_id)
             if mirror is not None:
                 mirror.apply(change, frame.timestamp)
-                if mirror not in changed:
-                    changed.append(mirror)
-        for mirror in changed:
-            await self._emit(BookChange(mirror.book(self._clock())))
+                changed[change.asset_id] = change
+        for token_id, newest in changed.items():
+            mirror = self._mirrors[token_id]
+            if not _fits(mirror, newest):  # a frame before this one was lost
+                self._doubt(token_id, self._clock())
+            if token_id in self._mirrors:
+                await self._tell(token_id, mirror)
+
+    async def _tell(self, token_id: TokenId, mirror: BookMirror) -> None:
+        now = self._clock()
+        self._told_at[token_id] = now
+        await self._emit(BookChange(mirror.book(now)))
+
+    def _doubt(self, token_id: TokenId, now: datetime) -> None:
+        """Drop a mirror and ask for its snapshot, now and then; give up a socket that is dead."""
+        asked_at = self._asked_at.get(token_id)
+        if asked_at is not None and self._is_dead(asked_at, now):
+            self._fault = f"sent no snapshot of {token_id} and nothing else"
+            self.wake.set()
+            return
+        before = asked_at or self._doubted_at.get(token_id)
+        if before is None or now - before >= ASK_EVERY:
+            self._asked_at[token_id] = self._doubted_at[token_id] = now
+            self._mirrors.pop(token_id, None)
+            self._stale.add(token_id)
+            self.wake.set()
+
+    def _is_dead(self, asked_at: datetime, now: datetime) -> bool:
+        has_heard = self._heard_at is not None and self._heard_at >= asked_at
+        return now - asked_at >= SNAPSHOT_WITHIN and not has_heard
 
     def _forget(self, token_id: TokenId) -> None:
+        self._told_at.pop(token_id, None)
+        self._asked_at.pop(token_id, None)
+        self._doubted_at.pop(token_id, None)
         self._mirrors.pop(token_id, None)
         self._ticks.pop(token_id, None)
         self._minimums.pop(token_id, None)
@@ -169,6 +244,17 @@ class MarketTalk:
             self._stale.add(frame.asset_id)
             self.wake.set()
             await self._emit(TickSizeChange(frame.asset_id, Price(frame.new_tick_size)))
+
+
+def _best_of(book: OrderBook) -> tuple[Decimal, Decimal]:
+    bid = book.bids[0].price if book.bids else ZERO
+    return bid, book.asks[0].price if book.asks else ONE
+
+
+def _fits(mirror: BookMirror, change: LevelChangeRow) -> bool:
+    if change.best_bid is None or change.best_ask is None:
+        return True
+    return mirror.has_best(change.best_bid, change.best_ask)
 
 
 def _write(frame: dict[str, object]) -> str:

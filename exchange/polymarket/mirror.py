@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from exchange.polymarket.wire_clob import BookRow, LevelRow
 from exchange.polymarket.wire_market import LevelChangeRow
-from trading.types import Level, OrderBook, Price, Shares, Side, TokenId
+from trading.types import ONE, ZERO, Level, OrderBook, Price, Shares, Side, TokenId
 
 
 class BookMirror:
@@ -40,7 +41,17 @@ class BookMirror:
             received_at=received_at,
             tick_size=self._tick_size,
             min_size=self._min_size,
+            is_streamed=True,
         )
+
+    @property
+    def at(self) -> datetime:
+        """Return the venue's time of the newest change."""
+        return self._at
+
+    def has_best(self, bid: Decimal, ask: Decimal) -> bool:
+        """Tell whether these are the best prices; 0 and 1 stand for sides without any level."""
+        return bid == max(self._bids, default=ZERO) and ask == min(self._asks, default=ONE)
 
 
 def _by_price(rows: Sequence[LevelRow]) -> dict[Price, Level]:

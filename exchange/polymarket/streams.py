@@ -10,6 +10,7 @@ from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.lines import LineRules, run_line
 from exchange.polymarket.market_talk import MarketTalk
 from exchange.polymarket.pump import Emit, pump
+from exchange.polymarket.rereads import FetchBooks, reread_for_ever
 from exchange.polymarket.rest import ApiUser
 from exchange.polymarket.wire import excerpt, parse, read_objects
 from exchange.polymarket.wire_clob import OrderRow, TradeRow, order_of
@@ -37,8 +38,13 @@ class MarketStream:
         access: VenueAccess,
         fetch_book: Callable[[TokenId], Awaitable[OrderBook]],
         rules: LineRules = MARKET_RULES,
+        fetch_books: FetchBooks | None = None,
     ) -> None:
-        """Take where to ask for the tick size of a token whose snapshot leaves it out."""
+        """Take where to ask for the tick size of a token whose snapshot leaves it out.
+
+        With `fetch_books`, books of which nothing is told are asked for.
+        """
+        self._fetch_books = fetch_books
         self._url = access.endpoints.ws_market
         self._clock = access.clock
         self._fetch_book = fetch_book
@@ -56,6 +62,8 @@ class MarketStream:
     async def _follow(self, tokens: TokenSet, emit: Emit[MarketEvent]) -> None:
         talks: list[MarketTalk] = []
         async with asyncio.TaskGroup() as group:
+            if self._fetch_books is not None:
+                group.create_task(reread_for_ever(talks, self._fetch_books, self._clock))
             while True:
                 for talk in assign(tokens.current(), talks, lambda: self._new_talk(emit)):
                     group.create_task(run_line(self._url, talk, self._rules, self._rng))

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from exchange.polymarket.wire import (
     Moment,
+    OptionalNumber,
     PositiveSize,
     Size,
     WireCondition,
@@ -17,12 +18,17 @@ from exchange.polymarket.wire_clob import BookRow
 
 
 class LevelChangeRow(WireModel):
-    """A level's new size; zero takes the level away."""
+    """A level's new size; zero takes the level away. Afterwards the best prices are these.
+
+    Sides without levels have 0 and 1 for their best.
+    """
 
     asset_id: WireToken
     price: WirePrice
     size: Size
     side: WireSide
+    best_bid: OptionalNumber = None
+    best_ask: OptionalNumber = None
 
 
 class PriceChangeFrame(WireModel):

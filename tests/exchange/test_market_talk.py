@@ -1,8 +1,11 @@
 """One market socket: what it subscribes to, the books it mirrors, and what it refuses."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from exchange.polymarket.market_talk import MarketTalk
 from exchange.port import (
@@ -13,9 +16,10 @@ from exchange.port import (
     Quarantined,
     StreamReset,
     TickSizeChange,
+    UnavailableError,
 )
 from tests.exchange.samples import AT, CONDITION, NO, YES, book_row, clock
-from trading.types import OrderBook, Price, Shares, TokenId
+from trading.types import Level, OrderBook, Price, Shares, TokenId
 
 
 class Desk:
@@ -24,7 +28,8 @@ class Desk:
     def __init__(self, *tokens: TokenId) -> None:
         self.events: list[MarketEvent] = []
         self.fetched = 0
-        self.talk = MarketTalk(self._emit, clock, self._fetch_book)
+        self.now = clock()
+        self.talk = MarketTalk(self._emit, lambda: self.now, self._fetch_book)
         self.talk.want(frozenset(tokens))
         self.said = [json.loads(frame) for frame in self.talk.hello()]
 
@@ -176,7 +181,7 @@ async def test_a_new_connection_starts_books_anew() -> None:
     desk.talk.hello()
     await desk.talk.greeted()
     await desk.hear(price_change((YES, "BUY", "0.50", "7")))
-    assert desk.events[1:] == [StreamReset(AT)]
+    assert desk.events[1:] == [StreamReset(AT, frozenset([YES]))]
 
 
 async def test_a_socket_is_wanted_as_soon_as_a_token_is() -> None:
@@ -184,3 +189,104 @@ async def test_a_socket_is_wanted_as_soon_as_a_token_is() -> None:
     desk.talk.want(frozenset([YES]))
     await desk.talk.wanted()
     assert desk.talk.tokens == {YES}
+
+
+def answer(bid: str = "0.49", ask: str = "0.51", at: datetime = AT) -> OrderBook:
+    """Return a book of YES as an answer gives it; `book_row` has these best prices."""
+    deep = Shares(Decimal(1000))
+    bids, asks = (Level(Price(Decimal(bid)), deep),), (Level(Price(Decimal(ask)), deep),)
+    return OrderBook(YES, bids, asks, at, at, Price(Decimal("0.01")), Shares(Decimal(5)))
+
+
+def with_best(frame: dict[str, object], bid: str, ask: str) -> dict[str, object]:
+    rows = frame["price_changes"]
+    assert isinstance(rows, list)
+    return {**frame, "price_changes": [{**row, "best_bid": bid, "best_ask": ask} for row in rows]}
+
+
+def told(desk: Desk, *, is_streamed: bool) -> list[OrderBook]:
+    return [book for book in desk.books if book.is_streamed is is_streamed]
+
+
+async def test_a_change_after_a_lost_frame_drops_the_book_and_asks_for_another() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    await desk.hear(with_best(price_change((YES, "BUY", "0.48", "7")), "0.30", "0.52"))
+    assert len(desk.books) == 1
+    assert [frame["operation"] for frame in desk.more()] == ["unsubscribe", "subscribe"]
+    await desk.hear(book_row())
+    await desk.hear(with_best(price_change((YES, "BUY", "0.48", "7")), "0.49", "0.51"))
+    assert len(desk.books) == 3
+
+
+async def test_a_book_that_seems_wrong_is_asked_for_once_and_then_believed() -> None:
+    """Perhaps it is our reckoning that is wrong: the feed must go on."""
+    desk = Desk(YES)
+    wrong = with_best(price_change((YES, "BUY", "0.48", "7")), "0.30", "0.52")
+    await desk.hear(book_row())
+    await desk.hear(wrong)
+    assert desk.more()
+    await desk.hear(book_row())
+    await desk.hear(wrong)
+    assert len(desk.books) == 3
+    assert desk.more() == []
+
+
+async def test_books_of_which_nothing_is_told_are_silent() -> None:
+    desk = Desk(YES, NO)
+    desk.now = AT + timedelta(seconds=3)
+    await desk.hear(book_row())
+    assert desk.talk.silent(AT + timedelta(seconds=2)) == [NO]
+    desk.now = AT + timedelta(seconds=9)
+    assert desk.talk.silent(AT + timedelta(seconds=8)) == [NO, YES]
+    await desk.talk.take(answer())
+    assert desk.talk.silent(AT + timedelta(seconds=8)) == [NO]
+
+
+async def test_an_answer_that_agrees_is_told_as_such() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    await desk.talk.take(answer())
+    await desk.talk.take(replace(answer(), token_id=NO))
+    assert [book.is_streamed for book in desk.books] == [True, False]
+    assert desk.more() == []
+
+
+async def test_an_answer_older_than_the_stream_is_passed_over() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    await desk.talk.take(answer("0.30", at=AT - timedelta(hours=1)))
+    assert told(desk, is_streamed=False) == []
+
+
+async def test_a_socket_that_shows_another_book_and_then_nothing_is_given_up() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    desk.now = AT + timedelta(seconds=1)
+    await desk.talk.take(answer("0.30"))
+    assert [frame["operation"] for frame in desk.more()] == ["unsubscribe", "subscribe"]
+    desk.now = AT + timedelta(seconds=2)
+    await desk.talk.take(answer("0.30"))
+    assert desk.more() == []
+    desk.now = AT + timedelta(seconds=3)
+    await desk.talk.take(answer("0.30"))
+    assert desk.talk.wake.is_set()
+    with pytest.raises(UnavailableError, match="no snapshot"):
+        desk.more()
+    desk.talk.hello()
+    assert desk.more() == []
+    assert len(told(desk, is_streamed=False)) == 3
+
+
+async def test_a_socket_that_tells_of_others_is_kept_and_asked_again_later() -> None:
+    desk = Desk(YES, NO)
+    await desk.hear(book_row())
+    await desk.talk.take(answer("0.30"))
+    desk.more()
+    desk.now = AT + timedelta(seconds=2)
+    await desk.hear(book_row(asset_id=NO))
+    await desk.talk.take(answer("0.30"))
+    assert desk.more() == []
+    desk.now = AT + timedelta(seconds=40)
+    await desk.talk.take(answer("0.30"))
+    assert [frame["operation"] for frame in desk.more()] == ["unsubscribe", "subscribe"]

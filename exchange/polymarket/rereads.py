@@ -1,0 +1,42 @@
+"""Asks for the books of which a stream tells nothing: quiet markets and dead sockets look alike."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from exchange.polymarket.market_talk import MarketTalk
+from exchange.port import UnavailableError, WireError
+from trading.types import OrderBook, TokenId
+
+FetchBooks = Callable[[Sequence[TokenId]], Awaitable[Sequence[OrderBook]]]
+
+STALE_AFTER = timedelta(seconds=4)
+"""Books are of use for 5 s; a batch takes its time."""
+EVERY_S = 0.5
+BATCH = 100
+BATCHES_MAX = 5
+
+_log = structlog.get_logger()
+
+
+async def reread_for_ever(
+    talks: Sequence[MarketTalk], fetch_books: FetchBooks, clock: Callable[[], datetime]
+) -> None:
+    """Ask for silent books until cancelled, at most 500 in five requests each half second."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        silent = {t: talk for talk in tuple(talks) for t in talk.silent(clock() - STALE_AFTER)}
+        try:
+            for batch in _batches(list(silent)):
+                for book in await fetch_books(batch):
+                    if book.token_id in silent:
+                        await silent[book.token_id].take(book)
+        except (UnavailableError, WireError) as error:
+            _log.warning("books_not_reread", why=str(error)[:300])
+
+
+def _batches(tokens: Sequence[TokenId]) -> Sequence[Sequence[TokenId]]:
+    starts = range(0, min(len(tokens), BATCH * BATCHES_MAX), BATCH)
+    return [tokens[start : start + BATCH] for start in starts]
