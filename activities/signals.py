@@ -9,8 +9,10 @@ from temporalio import activity
 
 from activities.markets import MarketDesk
 from activities.records import Assessment, TradeEnd
+from storage.holding_port import MirrorStore
 from storage.port import Bell, FactStore, OrderStore, PositionStore, SignalStore, StoredSignal
 from trading.decide import Decision, Facts, WhaleStanding, decide
+from trading.holdings import Mirror
 from trading.orders import ACCEPTED_SHARE
 from trading.risk import entry_deadline
 from trading.rules import Rules
@@ -54,6 +56,7 @@ class SignalPorts:
     facts: FactStore
     markets: MarketDesk
     bell: Bell
+    mirrors: MirrorStore
     on_end: Callable[[SignalId], None] | None = None
 
 
@@ -207,7 +210,14 @@ class SignalActivities:
             volatility=quote.volatility,
             correlation=await self._correlation(signal, market),
             now=self._clock(),
+            mirror=await self._mirror(signal),
         )
+
+    async def _mirror(self, signal: WhaleSignal) -> Mirror | None:
+        """Return what a whale's exit takes of our lots; an entry takes none."""
+        if signal.side is Side.BUY:
+            return None
+        return await self._ports.mirrors.claim_exit_share(signal, self._clock())
 
     async def _correlation(self, signal: WhaleSignal, market: Market) -> Decimal:
         """Return 1 for more of what we hold, -1 for its complement, else 0 (no series compared)."""

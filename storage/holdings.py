@@ -204,16 +204,27 @@ async def claim_exit_share(db: Database, signal: WhaleSignal, now: datetime) -> 
         if position is None:
             return None
         position_id = PositionId(position["position_id"])
-        stake = await load_stake(connection, signal.wallet, signal.token_id)
+        stake = await load_stake(connection, signal.wallet, signal.token_id, signal)
         claim = _storable(await load_mirror(connection, position_id, stake))
         await _keep(connection, signal.signal_id, position_id, claim, now)
         return claim
 
 
-async def load_stake(connection: AsyncConnection, whale: Wallet, token_id: TokenId) -> WhaleHolding:
-    """Return what a whale holds of a token, and its reductions."""
+async def load_stake(
+    connection: AsyncConnection,
+    whale: Wallet,
+    token_id: TokenId,
+    signal: WhaleSignal | None = None,
+) -> WhaleHolding:
+    """Return what a whale holds of a token, and its reductions.
+
+    A signal is a reduction by itself where nothing is stored of its transaction.
+    """
     rows = await run(connection, _LIST_MOVES, whale=whale, token_id=token_id)
-    return fold_moves(_move(row) for row in rows)
+    moves = [_move(row) for row in rows]
+    if signal is not None and signal.transaction_hash not in {m.transaction_hash for m in moves}:
+        moves.append(_told(signal))
+    return fold_moves(moves)
 
 
 async def load_mirror(
@@ -261,6 +272,16 @@ def _move(row: asyncpg.Record) -> Move:
         transaction_hash=row["transaction_hash"],
         source=Source(row["source"]),
         is_copied=row["is_copied"],
+    )
+
+
+def _told(signal: WhaleSignal) -> Move:
+    return Move(
+        kind=MoveKind(signal.side),
+        size=signal.size,
+        at=signal.traded_at,
+        transaction_hash=signal.transaction_hash,
+        source=signal.source,
     )
 
 

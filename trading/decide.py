@@ -15,6 +15,7 @@ from trading.filters import (
     check_signal,
     check_timing,
 )
+from trading.holdings import Mirror
 from trading.rules import FilterRules, Rules
 from trading.sizing import SizingInputs, size_copy
 from trading.types import (
@@ -63,7 +64,8 @@ class Facts:
     """All inputs of a decision; stored with it, so that it can be explained and made again.
 
     `held` is our own position from this whale in this token, `whale_held` what the whale held
-    before the signal as far as we saw. `volatility` is the EWMA of the mid-price's returns,
+    before the signal as far as we saw; `mirror` is what a SELL takes of our lots, by all that the
+    whale ever gave up. `volatility` is the EWMA of the mid-price's returns,
     `correlation` that with the positions held, in [-1, 1].
     """
 
@@ -77,6 +79,7 @@ class Facts:
     volatility: Decimal
     correlation: Decimal
     now: datetime
+    mirror: Mirror | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +141,28 @@ def _facts_in_numbers(facts: Facts) -> dict[str, str]:
 def _reduce(facts: Facts, numbers: dict[str, str]) -> Decision | Refusal:
     """Mirror the whale's exit in proportion; nothing that filters entries may block it.
 
-    All of it goes when the whale sold more than we saw it buy.
+    A part below the market's smallest order waits until more is owed.
     """
     if facts.held < SIZE_STEP:
         return Refusal(Reason.NO_POSITION_TO_REDUCE)
-    share = ONE
-    if facts.whale_held > 0:
-        share = min(ONE, facts.signal.size / facts.whale_held)
+    share = _share_of_exit(facts)
     size = Shares((facts.held * share).quantize(SIZE_STEP, ROUND_FLOOR))
     numbers |= {"exit_share": _text(share), "size": _text(size)}
-    if size <= 0:
+    if facts.mirror is not None:
+        numbers["target"] = _text(facts.mirror.target)
+    is_too_small = facts.mirror is not None and share < ONE and size < facts.market.min_size
+    if size <= 0 or is_too_small:
         return Refusal(Reason.SIZE_TOO_SMALL)
     return Decision(Side.SELL, Significance.LOW, size=size, exit_share=share, numbers=numbers)
+
+
+def _share_of_exit(facts: Facts) -> Decimal:
+    """Return what the lots owe; without them, all if the whale sold more than we saw it buy."""
+    if facts.mirror is not None:
+        return facts.mirror.share
+    if facts.whale_held > 0:
+        return min(ONE, facts.signal.size / facts.whale_held)
+    return ONE
 
 
 def _enter(facts: Facts, rules: Rules, numbers: dict[str, str]) -> Decision | Refusal:

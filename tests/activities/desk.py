@@ -73,7 +73,7 @@ class Desk:
     @property
     def signals(self) -> SignalActivities:
         store = self.store
-        ports = SignalPorts(store, store, store, store, self.markets, self.bell)
+        ports = SignalPorts(store, store, store, store, self.markets, self.bell, store)
         return SignalActivities(ports, self.rules, self.clock)
 
     @property

@@ -37,7 +37,7 @@ async def test_a_signal_that_is_too_old_asks_the_venue_nothing(desk: Desk) -> No
 async def test_whoever_started_a_trade_is_told_of_its_end(desk: Desk) -> None:
     told: list[SignalId] = []
     store = desk.store
-    ports = SignalPorts(store, store, store, store, desk.markets, desk.bell, told.append)
+    ports = SignalPorts(store, store, store, store, desk.markets, desk.bell, store, told.append)
     signals = SignalActivities(ports, desk.rules, desk.clock)
     await desk.tell("no")
     await signals.refuse_signal(SignalId("no"), SignalState.FILTERED, Reason.WHALE_UNKNOWN)

@@ -22,6 +22,7 @@ from tests.simulation.tables import (
     restate,
 )
 from trading.decide import Portfolio
+from trading.holdings import Mirror
 from trading.types import (
     ONE,
     ZERO,
@@ -102,6 +103,15 @@ def whale_holding(tables: Tables, whale: Wallet, token_id: TokenId, before: date
         and row.signal.traded_at < before
     )
     return Shares(sum(bought, ZERO))
+
+
+def claim_exit_share(tables: Tables, signal: WhaleSignal, now: datetime) -> Mirror | None:
+    held = find_open(tables, signal.wallet, signal.token_id)
+    if held is None:
+        return None
+    whole = whale_holding(tables, signal.wallet, signal.token_id, signal.traded_at)
+    share = min(signal.size / whole, ONE) if whole > 0 else ONE
+    return Mirror(share, held.size, Shares(held.size * (ONE - share)))
 
 
 def save_decision(

@@ -71,7 +71,7 @@ def _steps(world: "World", worker: Worker) -> dict[str, Callable[..., Awaitable[
     gate = SendGate(rules.throttle, clock, worker.pass_time)
     owners = Owners(world, worker)
     signals = SignalActivities(
-        SignalPorts(store, store, store, store, markets, worker.bell), rules, clock
+        SignalPorts(store, store, store, store, markets, worker.bell, store), rules, clock
     )
     keeper = OrphanKeeper(
         OrphanPorts(gateway, detective, store, store, store, store, owners, signals),

@@ -88,8 +88,11 @@ async def mirrored(store: PostgresStore, position: PositionRecord, size: str) ->
     await store.end_exit(position.position_id, NOW)
 
 
-async def exit_signal(store: PostgresStore, name: str, at: int = 20) -> WhaleSignal:
+async def exit_signal(
+    store: PostgresStore, name: str, at: int = 20, tx: str = "0x0s"
+) -> WhaleSignal:
     found = signal(name, side=Side.SELL, traded_at=later(at))
+    found = replace(found, size=shares(25), transaction_hash=tx)
     await store.record_signal(found, later(at))
     return found
 
@@ -218,11 +221,22 @@ async def test_a_wash_sale_is_not_mirrored(following: PostgresStore) -> None:
     assert claim.share == 0
 
 
+async def test_a_signal_is_a_reduction_though_its_fills_are_not_stored(
+    following: PostgresStore,
+) -> None:
+    await followed(following)
+    claim = await following.claim_exit_share(await exit_signal(following, "x1"), later(21))
+    assert claim is not None
+    assert claim.share == Decimal("0.25")
+
+
 async def test_a_merge_is_a_sale_of_that_share_of_the_whales_own_lots(
     following: PostgresStore,
 ) -> None:
     await followed(following)
     await following.record_move(move(size="40", at=20), later(25))
-    claim = await following.claim_exit_share(await exit_signal(following, "x1"), later(26))
+    claim = await following.claim_exit_share(
+        await exit_signal(following, "x1", tx="0x0m"), later(26)
+    )
     assert claim == Mirror(Decimal("0.4"), shares(100), shares(60))
     assert claim.owed == 40

@@ -9,6 +9,7 @@ import pytest
 
 from tests.trading.scene import NO, NOW, facts, order_book, price, shares, signal, usd
 from trading.decide import Facts, decide
+from trading.holdings import Mirror
 from trading.rules import Rules
 from trading.types import Reason, Side, Significance
 
@@ -122,6 +123,29 @@ def test_an_exit_is_mirrored_in_proportion(
     assert 0 < decision.exit_share <= 1
     if share is not None:
         assert decision.exit_share == Decimal(share)
+
+
+def test_what_the_lots_owe_is_what_is_sold() -> None:
+    owing = replace(
+        selling("100", "8000"), mirror=Mirror(Decimal("0.25"), shares("100"), shares("75"))
+    )
+    decision = decide(owing, RULES)
+    assert (decision.exit_share, decision.size) == (Decimal("0.25"), Decimal(25))
+    assert decision.numbers["target"] == "75"
+
+
+@pytest.mark.parametrize(
+    ("held", "share", "is_sold"),
+    [("100", "0.05", True), ("100", "0.049", False), ("100", "0", False), ("4", "1", True)],
+)
+def test_a_part_below_the_smallest_order_waits_until_more_is_owed(
+    held: str, share: str, is_sold: bool
+) -> None:
+    owed = Mirror(Decimal(share), shares(held), shares("0"))
+    decision = decide(replace(selling(held, "8000"), mirror=owed), RULES)
+    assert decision.is_copied is is_sold
+    if decision.refusal is not None:
+        assert decision.refusal.reason is Reason.SIZE_TOO_SMALL
 
 
 @pytest.mark.parametrize(
