@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from command import COMMANDS, add_commands, ask_of
+from portfolio_command import EXPORT, PNL, add_portfolio_commands, export_of
 
 if TYPE_CHECKING:  # imported when it is needed: it takes a while
     from answers import Answer
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("signal")
     why.add_argument("--json", action="store_true")
     add_commands(commands.add_parser)
+    add_portfolio_commands(commands.add_parser)
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["migrate"])
     return parser
@@ -175,6 +177,36 @@ def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return _print(found, as_json=options.json)
 
 
+def _pnl(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from inquire import InquireError
+    from pnl import tell_pnl
+    from settings import load_settings
+    from storage.view_pnl import PnlBy
+
+    try:
+        told = asyncio.run(tell_pnl(load_settings(), PnlBy(options.by)))
+    except InquireError as error:
+        return _refuse(str(error))
+    return _print(told, as_json=options.json)
+
+
+def _export(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from export import export
+    from inquire import InquireError
+    from settings import load_settings
+
+    try:
+        rows = asyncio.run(export(load_settings(), export_of(options)))
+    except InquireError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on
+        return DONE
+    if options.output is not None:
+        sys.stdout.write(f"{rows} rows in {options.output}\n")
+    return DONE
+
+
 def _print(answer: "Answer", *, as_json: bool) -> int:
     sys.stdout.write((json.dumps(answer.as_json()) if as_json else answer.as_text()) + "\n")
     return DONE
@@ -228,6 +260,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "paper": _paper,
     "db": _db,
     "why": _query,
+    PNL: _pnl,
+    EXPORT: _export,
     **dict.fromkeys(_QUERIES, _query),
     **dict.fromkeys(COMMANDS, _operate),
 }
