@@ -21,6 +21,7 @@ EXCHANGES = (EXCHANGE_V2, NEG_RISK_EXCHANGE_V2, EXCHANGE_V3)
 """The exchanges that settle today; their logs have one shape (docs/venue.md, "Contracts")."""
 
 _PRODUCTION_DOMAIN = "polymarket.com"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _RESERVED_BITS = ((1 << 64) - 1) << 40
 
 
@@ -36,12 +37,19 @@ class VenueEndpoints:
     rtds: str = "wss://ws-live-data.polymarket.com"
     rpc_http: tuple[str, ...] = ("https://polygon.drpc.org",)
     rpc_ws: tuple[str, ...] = ("wss://polygon.drpc.org",)
+    relayer: str = "https://relayer-v2.polymarket.com"
 
     @property
     def is_production(self) -> bool:
         """Tell whether orders would reach the real venue."""
         host = urlsplit(self.clob).hostname or ""
         return host == _PRODUCTION_DOMAIN or host.endswith("." + _PRODUCTION_DOMAIN)
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether whatever is sent to a chain stays on this machine."""
+        hosts = (urlsplit(url).hostname for url in (self.relayer, *self.rpc_http))
+        return all(host in _LOOPBACK for host in hosts)
 
 
 PRODUCTION = VenueEndpoints()

@@ -47,7 +47,7 @@ class PolygonChain:
         """
         exchange = exchange_of(order.protocol, neg_risk=order.neg_risk)
         call = {"to": exchange, "data": STATUS_SELECTOR + order_hash[2:]}
-        status = await self._call("eth_call", [call, "latest"])
+        status = await self.call("eth_call", [call, "latest"])
         is_filled, remaining = words_of(status, 2)
         if not is_filled and not remaining:
             return None
@@ -64,14 +64,14 @@ class PolygonChain:
         fills: list[FillLog] = []
         for start, end in self._windows(order, newest):
             bounds = {"fromBlock": hex(start), "toBlock": hex(end)}
-            rows = as_list(await self._call("eth_getLogs", [{**wanted, **bounds}]))
+            rows = as_list(await self.call("eth_getLogs", [{**wanted, **bounds}]))
             logs = [parse(LogRow, row) for row in rows]
             fills.extend(fill_of(log) for log in logs if not log.removed)
         return [fill for fill in fills if fill.order_hash == order_hash]
 
     async def fetch_block_number(self) -> int:
         """Return the newest block's number."""
-        return read_quantity(await self._call("eth_blockNumber", []))
+        return read_quantity(await self.call("eth_blockNumber", []))
 
     def _windows(self, order: UnsignedOrder, newest: int) -> Iterator[tuple[int, int]]:
         """Yield ranges of blocks that cover the time since an order was made."""
@@ -82,7 +82,8 @@ class PolygonChain:
         for start in range(max(newest - blocks, 0), newest + 1, LOGS_BLOCKS_MAX):
             yield start, min(start + LOGS_BLOCKS_MAX - 1, newest)
 
-    async def _call(self, method: str, params: list[object]) -> object:
+    async def call(self, method: str, params: list[object]) -> object:
+        """Ask the first node that can answer; raise UnavailableError where none can."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         headers = {"Content-Type": "application/json"}
         request = HttpRequest("POST", "", body=body, headers=headers)
