@@ -19,6 +19,7 @@ from exchange.polymarket.market_data import PolymarketMarketData
 from exchange.polymarket.rtds import RtdsFeed
 from exchange.polymarket.signing import NoSigner
 from ingest.account import AccountListener
+from ingest.equity import EquitySampler
 from ingest.follow import Follower
 from ingest.health import FeedHealth
 from ingest.record import Recorder
@@ -92,6 +93,7 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
             _follower(ears, scout).run(whales.followed),
             AccountListener(gateway, store, store, health, utc_now).run(),
             watch.run(),
+            EquitySampler(store, utc_now).run(),
         )
     finally:
         await metrics.cleanup()

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import (
     breakers,
+    equity,
     differences,
     events,
     exit_plans,
@@ -135,6 +136,8 @@ class PostgresStore:
     load_whale = facts.load_whale
     list_followed = facts.list_followed
     load_portfolio = money.load_portfolio
+    sample_equity = equity.sample_equity
+    thin_equity = equity.thin_equity
     record_deposit = money.record_deposit
     record_event = events.record_event
     record_event_once = events.record_event_once
