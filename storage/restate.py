@@ -131,7 +131,7 @@ def next_state(state: PositionState, figures: Figures, *, is_waiting: bool) -> P
             return PositionState.OPEN if holds else state
         case PositionState.REDEEMED:
             return PositionState.RESOLVED if holds else state
-        case PositionState.EXITING | PositionState.RESOLVED:
+        case PositionState.EXITING | PositionState.RESOLVED | PositionState.REDEEMABLE:
             return state
 
 

@@ -145,12 +145,16 @@ class Settlement(StrEnum):
 
 
 class PositionState(StrEnum):
-    """OPENING -> OPEN -> EXITING -> CLOSED; OPEN -> RESOLVED -> REDEEMED; OPENING -> CLOSED."""
+    """OPENING -> OPEN -> EXITING -> CLOSED; OPEN -> RESOLVED -> REDEEMABLE -> REDEEMED.
+
+    One that was never filled goes from OPENING to CLOSED.
+    """
 
     OPENING = "OPENING"
     OPEN = "OPEN"
     EXITING = "EXITING"
     RESOLVED = "RESOLVED"
+    REDEEMABLE = "REDEEMABLE"  # its shares are worth cash on the chain, which is not paid yet
     CLOSED = "CLOSED"
     REDEEMED = "REDEEMED"
 
