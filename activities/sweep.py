@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.commands import EventBook
 from activities.orphans import OrphanKeeper, Owners
 from activities.positions import rest
+from activities.reconcile import Part
 from activities.records import Sweep
 from storage.ownership import LooseOrder, OrphanStore
 from storage.port import Event, PositionRecord, PositionStore, StoredSignal
@@ -20,13 +21,14 @@ from trading.types import OrderState, PositionId, PositionState, SignalId
 
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
-    """What a sweep looks at, and who settles what it finds."""
+    """What a sweep looks at, who settles what it finds, and what is looked at beside it."""
 
     orphans: OrphanStore
     positions: PositionStore
     owners: Owners
     keeper: OrphanKeeper
     events: EventBook
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,22 @@ class SweepActivities:
 
     @activity.defn
     async def sweep(self) -> Sweep:
-        """Look for as long as one run of a workflow should last; what is found is an event."""
-        until = self._clock() + self._rules.sweep_for
+        """Look for as long as one run of a workflow should last; what is found is an event.
+
+        Beside it the other parts look at their own pace, so that a slow venue, or one of them
+        that fails, holds up nobody else.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(self._keep(part)) for part in self._ports.parts]
+                total = await self._sweep_until(self._clock() + self._rules.sweep_for)
+                for task in beside:
+                    task.cancel()
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+        return total
+
+    async def _sweep_until(self, until: datetime) -> Sweep:
         total = Sweep()
         while self._clock() < until:
             found = await self.look_once()
@@ -94,6 +110,13 @@ class SweepActivities:
             activity.heartbeat(total.describe())
             await self._pause(self._rules.every)
         return total
+
+    async def _keep(self, part: Part) -> None:
+        """Let a part take its turns until the sweep is over."""
+        deed = _Deed(part.name, partial(_turn, part))
+        while True:
+            await self._do([deed])
+            await self._pause(part.every)
 
     async def look_once(self) -> Sweep:
         """Make one pass: positions get owners first, then orders end, and then their signals."""
@@ -184,6 +207,11 @@ class SweepActivities:
     async def _tell(self, found: Sweep) -> None:
         event = Event("sweep_settled", "INFO", found.describe(), self._clock())
         await self._ports.events.record_event_once(f"sweep/{self._clock().isoformat()}", event)
+
+
+async def _turn(part: Part) -> bool:
+    await part.turn()
+    return True
 
 
 def _is_left_alone(order: LooseOrder) -> bool:

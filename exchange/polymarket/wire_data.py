@@ -12,6 +12,7 @@ from exchange.polymarket.wire import (
     OptionalMoment,
     OptionalNumber,
     PositiveSize,
+    SizeOrZero,
     Text,
     WireCondition,
     WireModel,
@@ -73,6 +74,14 @@ class ClosedPositionRow(WireModel):
     def cost(self) -> Decimal:
         """Return what went in, USD."""
         return self.entry_cost or self.total_cost or ZERO
+
+
+class HoldingRow(WireModel):
+    """A row of `/v2/positions` as what is held now."""
+
+    token_id: WireToken = Field(validation_alias=AliasChoices("token_id", "asset"))
+    current_size: SizeOrZero = Field(ZERO, validation_alias=AliasChoices("current_size", "size"))
+    status: Text = ""
 
 
 class _PaginationRow(WireModel):
