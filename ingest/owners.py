@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
+import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from trading.types import PositionId, SignalId
+from trading.types import ExitRequest, PositionId, SignalId
 from workflows import names, options
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow, start_of
@@ -15,6 +16,8 @@ from workflows.position import PositionWorkflow, start_of
 FEW = 5
 """So many workflows are asked for by name at once; more are listed first."""
 RPC_TIMEOUT = timedelta(seconds=5)
+
+log = structlog.get_logger()
 
 
 class TemporalOwners:
@@ -50,6 +53,16 @@ class TemporalOwners:
             rpc_timeout=RPC_TIMEOUT,
             static_summary=f"position {position_id}",
         )
+
+    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
+        """Ask a position's owner to sell; return False when it cannot be reached now."""
+        handle = self._client.get_workflow_handle(names.position_workflow_id(position_id))
+        try:
+            await handle.signal(names.REQUEST_EXIT, request, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            log.warning("owner_not_reached", position_id=position_id, error=str(error))
+            return False
+        return True
 
     async def _running(self, kind: type, workflow_ids: Iterable[str]) -> frozenset[str]:
         """List what runs, and ask for the rest by name: the list lags behind by a moment."""

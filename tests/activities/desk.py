@@ -15,6 +15,7 @@ from activities.orders import OrderActivities, OrderPorts
 from activities.orphans import OrphanKeeper, OrphanPorts, Owners
 from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
+from activities.reconcile import Part
 from activities.records import Attempt, Ticket
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
@@ -102,8 +103,8 @@ class Desk:
     def commands(self) -> CommandActivities:
         return CommandActivities(self.store, self.clock)
 
-    def sweeper(self, owners: Owners) -> SweepActivities:
-        """A sweeper that asks these owners who works."""
+    def sweeper(self, owners: Owners, parts: Sequence[Part] = ()) -> SweepActivities:
+        """A sweeper that asks these owners who works, and looks at some parts beside it."""
         store = self.store
         keeper = OrphanKeeper(
             OrphanPorts(
@@ -112,7 +113,7 @@ class Desk:
             self.rules.sweep,
             self.clock,
         )
-        ports = SweepPorts(store, store, owners, keeper, store)
+        ports = SweepPorts(store, store, owners, keeper, store, parts)
         return SweepActivities(ports, self.rules.sweep, self.clock, self.clock.pause)
 
     @property

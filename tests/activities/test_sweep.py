@@ -1,6 +1,6 @@
 """What lost its workflow is found, settled and told of; what has one is left alone."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -214,3 +214,37 @@ async def test_a_sweep_goes_on_for_its_time_and_tells_that_it_lives(desk: Desk) 
     assert desk.clock() - began == 10 * SECOND
     assert len(desk.heartbeats) >= 5
     assert "1 orders, 1 signals" in str(desk.heartbeats[-1])
+
+
+@dataclass(slots=True)
+class Beside:
+    """Something that is looked at beside the sweep, and fails every second time."""
+
+    name: str = "beside"
+    every: timedelta = SECOND
+    turns: int = 0
+
+    async def turn(self) -> None:
+        self.turns += 1
+        if self.turns % 2:
+            raise ConnectionError("expected an answer, received none")
+
+
+async def test_parts_take_their_turns_beside_a_sweep_and_their_failures_stop_nobody(
+    desk: Desk,
+) -> None:
+    sweep = replace(desk.rules.sweep, sweep_for=20 * SECOND)
+    desk.rules = replace(desk.rules, sweep=sweep)
+    beside, register = Beside(), Register()
+    await desk.committed()
+    await running(desk)
+    total = await desk.env.run(desk.sweeper(register, [beside]).sweep)
+    assert (total.orders, total.signals) == (1, 1)
+    assert beside.turns >= 4
+    assert (await desk.events()).count("sweep_failed") == 1
+
+
+async def test_a_sweep_that_fails_takes_its_parts_with_it(desk: Desk) -> None:
+    beside = Beside()
+    with pytest.raises(ConnectionError):
+        await desk.env.run(desk.sweeper(Register(is_away=True), [beside]).sweep)

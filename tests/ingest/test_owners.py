@@ -12,7 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from ingest import owners
 from ingest.owners import TemporalOwners
-from trading.types import PositionId, SignalId
+from trading.types import ExitReason, ExitRequest, PositionId, SignalId
 from workflows import names
 
 
@@ -114,3 +114,22 @@ async def test_while_temporal_is_away_nobody_is_called_gone(
     monkeypatch.setattr(owners, "RPC_TIMEOUT", timedelta(microseconds=1))
     with pytest.raises(RPCError):
         await TemporalOwners(temporal_client).running_trades([SignalId(prefix)])
+
+
+async def test_an_owner_is_asked_to_sell_and_one_that_does_not_run_is_not_reached(
+    temporal_client: Client, prefix: str
+) -> None:
+    known = TemporalOwners(temporal_client, "nobody")
+    position_id = PositionId(f"{prefix}-exit")
+    request = ExitRequest(ExitReason.STOP_LOSS, who="backstop", why="it was crossed")
+    assert not await known.ask_exit(position_id, request)
+    await known.own_position(position_id)
+    assert await known.ask_exit(position_id, request)
+    handle = temporal_client.get_workflow_handle(names.position_workflow_id(position_id))
+    signalled = [
+        event.workflow_execution_signaled_event_attributes.signal_name
+        async for event in handle.fetch_history_events()
+        if event.HasField("workflow_execution_signaled_event_attributes")
+    ]
+    assert signalled == [names.REQUEST_EXIT]
+    await handle.terminate()
