@@ -3,6 +3,7 @@
 from alembic import context
 
 import storage.book_tables
+import storage.breaker_tables
 import storage.difference_tables
 import storage.exit_tables
 import storage.holding_tables

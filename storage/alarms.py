@@ -34,6 +34,11 @@ async def raise_alarms(
             await open_review(connection, review)
 
 
+def has_failed(progress: OrderProgress) -> bool:
+    """Tell whether an order came to nothing by a fault: refused, lost, or reverted by the chain."""
+    return progress.state in (OrderState.REJECTED, OrderState.VOID) or _got_nothing(progress)
+
+
 def _faults(before: OrderProgress, progress: OrderProgress, now: datetime) -> Sequence[Review]:
     new = [fault for fault in progress.faults if fault not in before.faults]
     return [Review(ReviewKind.ORDER_FAULT, fault, now, progress.order_hash) for fault in new]

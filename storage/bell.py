@@ -9,7 +9,7 @@ import structlog
 
 from storage.database import CONNECT_TIMEOUT_S, plain_url
 
-CHANNELS = ("signals", "orders", "positions")
+CHANNELS = ("signals", "orders", "positions", "halts")
 KEPT_MAX = 10_000
 RECONNECT_AFTER_S = 1.0
 

@@ -6,11 +6,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.accounts import load_account
 from storage.book_tables import ledger
-from storage.breakers import find_halt
+from storage.breakers import load_standing
 from storage.database import Database
 from storage.equity import follow_peak
 from storage.port import StorageError
 from storage.trail import tell_deposit
+from trading.breakers import Subject, entries_halt, is_drawdown_lifted
 from trading.decide import Portfolio
 from trading.portfolio import drawdown_of
 from trading.types import Usd, Wallet
@@ -25,10 +26,11 @@ async def load_portfolio(db: Database, now: datetime) -> Portfolio:
     wallet = _need_wallet(db)
     async with db.transaction() as connection:
         account = await load_account(connection, wallet)
-        halt = await find_halt(connection, db.rules, wallet, None, now)
+        standing = await load_standing(connection, Subject(wallet), now)
         peak = await follow_peak(connection, wallet, account, now)
     drawdown = drawdown_of(account.pnl, peak, account.deposits)
-    return Portfolio(account.cash, account.bid_value, drawdown, bool(halt), halt)
+    halt, is_lifted = entries_halt(standing, now, db.rules), is_drawdown_lifted(standing, now)
+    return Portfolio(account.cash, account.bid_value, drawdown, bool(halt), halt, is_lifted)
 
 
 async def record_deposit(db: Database, cash: Usd, ref: str, now: datetime) -> None:

@@ -8,15 +8,16 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.alarms import raise_alarms
+from storage.alarms import has_failed, raise_alarms
 from storage.book_tables import UNRESOLVED, orders
-from storage.breakers import find_halt
+from storage.breakers import count_failure, find_halt
 from storage.database import Database, ring, storable
 from storage.events import insert_event
 from storage.lane import QuickDatabase
 from storage.port import Event, FencedError, StorageError
 from storage.rows import read_progress, read_trade
 from storage.statements import Statement, insert_row, run, run_one
+from trading.breakers import Subject
 from trading.orders import (
     Evidence,
     OrderProgress,
@@ -28,6 +29,7 @@ from trading.orders import (
 from trading.submits import SubmitOutcome
 from trading.types import (
     ZERO,
+    ConditionId,
     OrderHash,
     OrderState,
     PositionState,
@@ -47,7 +49,8 @@ _FILLS = Statement("SELECT * FROM fills WHERE order_id = :order_hash ORDER BY ma
 _LOCK = Statement("SELECT * FROM orders WHERE order_id = :order_hash FOR NO KEY UPDATE")
 _LOCK_SENDABLE = Statement(
     """
-    SELECT o.*, i.expires_at, i.retry_until, p.status AS position_status, s.committed_at
+    SELECT o.*, i.expires_at, i.retry_until, i.condition_id, p.status AS position_status,
+        s.committed_at
     FROM orders AS o
     JOIN intents AS i ON i.intent_id = o.intent_id
     JOIN positions AS p ON p.position_id = o.position_id
@@ -136,6 +139,8 @@ async def fold_evidence(
             await _save_fills(connection, before, progress, now)
             await _save_progress(connection, progress, now)
             await raise_alarms(connection, order, before, progress, now)
+            if has_failed(progress) and not has_failed(before):
+                await count_failure(connection, db.rules, Wallet(order["user_address"]), now)
             await ring(connection, CHANNEL, order_hash)
     return progress
 
@@ -199,8 +204,13 @@ async def _is_barred(
 ) -> bool:
     if order["position_status"] not in _TAKES_ENTRIES:
         return True
-    wallet, token_id = Wallet(order["user_address"]), TokenId(order["token_id"])
-    return bool(await find_halt(connection, db.rules, wallet, token_id, now))
+    subject = Subject(
+        Wallet(order["user_address"]),
+        TokenId(order["token_id"]),
+        ConditionId(order["condition_id"]),
+        Wallet(order["source_whale"]),
+    )
+    return bool(await find_halt(connection, db.rules, subject, now))
 
 
 def _latency_ms(committed_at: datetime | None, now: datetime) -> Decimal | None:

@@ -13,8 +13,10 @@ from storage import (
     exit_plans,
     exits,
     facts,
+    guard,
     holdings,
     intents,
+    kills,
     levels,
     limits,
     money,
@@ -159,6 +161,12 @@ class PostgresStore:
     halt_wallet = breakers.halt_wallet
     halt_token = breakers.halt_token
     clear_halt = breakers.clear_halt
+    pull_switch = kills.pull_switch
+    release_switch = kills.release_switch
+    list_kills = kills.list_kills
+    list_open_entries = kills.list_open_entries
+    load_breakers = guard.load_breakers
+    override_breaker = guard.override_breaker
     list_reviews = reviews.list_reviews
     load_review = reviews.load_review
     resolve_review = reviews.resolve_review

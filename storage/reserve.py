@@ -7,7 +7,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.accounts import Account, load_account, load_recent
-from storage.breakers import find_halt
+from storage.breakers import load_drawdown, load_standing
 from storage.database import Database
 from storage.intents import INTENT, insert_intent
 from storage.limits import Scope, Stake, down, load_used, lock_wallet, take_limit, up
@@ -15,6 +15,7 @@ from storage.names import name_position
 from storage.port import LimitCaps, Reserved
 from storage.rows import read_intent
 from storage.statements import Statement, insert_row, run_one
+from trading.breakers import Subject, entries_halt, is_drawdown_lifted, size_factor
 from trading.orders import Intent
 from trading.types import (
     ZERO,
@@ -95,8 +96,8 @@ async def _reserve(
     if stored is not None:
         return read_intent(stored)
     await _check_signal(connection, intent)
-    token_id = intent.order.unsigned.token_id
-    halt = await find_halt(connection, db.rules, wallet, token_id, now)
+    standing = await load_standing(connection, subject_of(intent), now)
+    halt = entries_halt(standing, now, db.rules)
     if halt:
         raise _RefusedError(Refusal(Reason.ENTRIES_HALTED, {"halt": halt}))
     breach = (await load_recent(connection, intent, caps, now)).breach(caps, intent.order.cost_max)
@@ -104,6 +105,10 @@ async def _reserve(
         raise _RefusedError(Refusal(Reason.ORDER_THROTTLE, breach))
     account = await load_account(connection, wallet)
     _check_balance(account, intent)
+    if not is_drawdown_lifted(standing, now):
+        drawdown = await load_drawdown(connection, wallet, account)
+        factor = size_factor(drawdown, db.rules)
+        caps = replace(caps, position=Usd(caps.position * factor))
     intent = replace(intent, position_id=await _find_position(connection, intent, now))
     taken = await _take_limits(connection, intent, caps, account)
     await insert_intent(connection, intent, None, now)
@@ -187,6 +192,12 @@ async def _take_limits(
             raise _RefusedError(Refusal(reason, _numbers(used, more, cap)))
         taken[scope] = _Taken(used, cap)
     return taken
+
+
+def subject_of(intent: Intent) -> Subject:
+    """Return what an entry is, as the breakers ask."""
+    unsigned = intent.order.unsigned
+    return Subject(unsigned.maker, unsigned.token_id, intent.condition_id, intent.whale)
 
 
 def stake_of(intent: Intent) -> Stake:

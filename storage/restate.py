@@ -6,7 +6,7 @@ from sqlalchemy import RowMapping, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import positions
-from storage.breakers import count_result
+from storage.breakers import count_closing
 from storage.database import Database, ring
 from storage.figures import Figures, compute_figures, load_booked
 from storage.limits import Stake, shift_limits
@@ -14,6 +14,7 @@ from storage.port import PositionRecord
 from storage.rows import read_position
 from storage.statements import Statement, insert_row, run, run_one
 from storage.trail import Booked, tell_changes
+from trading.breakers import Result
 from trading.rules import ExitRules
 from trading.types import ZERO, PositionId, PositionState, Usd
 
@@ -42,6 +43,7 @@ _SELL_OFFERS = Statement(
         SELECT o.intent_id, coalesce(sum(f.size), 0) AS sold
         FROM orders AS o LEFT JOIN fills AS f
             ON f.order_id = o.order_id AND f.settlement = 'CONFIRMED'
+            AND f.position_id = o.position_id
         WHERE o.position_id = :position_id AND o.side = 'SELL'
         GROUP BY o.intent_id
     ) AS sums
@@ -170,4 +172,5 @@ async def _follow_state(
     if after.state.is_over and not position["is_counted"] and after.realised_pnl != 0:
         counted = update(positions).where(positions.c.position_id == after.position_id)
         await connection.execute(counted.values(is_counted=True))
-        await count_result(connection, db.rules, after.wallet, after.realised_pnl, now)
+        result = Result(after.realised_pnl, now, after.condition_id, after.whale)
+        await count_closing(connection, db.rules, after.wallet, result)

@@ -218,6 +218,7 @@ breakers = Table(
     metadata,
     Column("wallet", Text, primary_key=True),
     zero("losses_in_row", Integer),
+    Column("paused_at", TIME),
     Column("paused_until", TIME),
     need("changed_at", TIME),
 )

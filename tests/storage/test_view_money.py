@@ -127,6 +127,7 @@ async def test_limits_of_the_unknown_are_named_by_their_keys(funded: PostgresSto
 
 
 async def test_halts_pauses_and_losses_are_told(funded: PostgresStore) -> None:
+    funded.rules = RiskRules(market_cooldown=timedelta(0), whale_cooldown=timedelta(0))
     for n in range(5):
         await sold(funded, await bought(funded, f"s{n}#1"), at="0.40")
     await funded.halt_entries(Halt(HaltScope.WALLET, WALLET, "by hand", NOW))
