@@ -86,23 +86,25 @@ def add_commands(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
     actions = review.add_subparsers(dest="action", required=True, metavar="ACTION")
     listed = actions.add_parser("list", help="what waits for a person, the newest first")
     listed.add_argument("--all", action="store_true", help="what was resolved too")
-    _add_json(listed)
+    add_json(listed)
     shown = actions.add_parser("show", help="one review with its evidence")
     shown.add_argument("review_id", metavar="ID", type=_number)
-    _add_json(shown)
+    add_json(shown)
     _add_resolve(actions.add_parser("resolve", help="take a review off the queue"))
-    _add_json(add_parser(HALTS, help="what halts entries until a person clears it"))
+    add_json(add_parser(HALTS, help="what halts entries until a person clears it"))
     clear = add_parser(CLEAR, help="let entries go on that a halt stops")
-    clear.add_argument("halt", metavar="KEY", help="the beginning of its key", type=_words)
-    _add_who(clear)
-    clear.add_argument("--why", required=True, type=_words)
-    _add_json(clear)
+    clear.add_argument("halt", metavar="KEY", help="the beginning of its key", type=read_words)
+    add_who(clear)
+    clear.add_argument("--why", required=True, type=read_words)
+    add_json(clear)
     for command, text in _HELP.items():
         told = add_parser(command.value, help=text)
-        told.add_argument("signal", metavar="SIGNAL", help="the beginning of its id", type=_words)
-        _add_who(told)
-        told.add_argument("--why", required=True, type=_words)
-        _add_json(told)
+        told.add_argument(
+            "signal", metavar="SIGNAL", help="the beginning of its id", type=read_words
+        )
+        add_who(told)
+        told.add_argument("--why", required=True, type=read_words)
+        add_json(told)
 
 
 def ask_of(options: argparse.Namespace) -> Ask:
@@ -129,22 +131,23 @@ def ask_of(options: argparse.Namespace) -> Ask:
 
 def _add_resolve(resolve: argparse.ArgumentParser) -> None:
     resolve.add_argument("review_id", metavar="ID", type=_number)
-    _add_who(resolve)
-    resolve.add_argument("--note", required=True, type=_words, help="what you found, or did")
+    add_who(resolve)
+    resolve.add_argument("--note", required=True, type=read_words, help="what you found, or did")
     resolve.add_argument("--clear-halt", action="store_true", help="let its token be bought again")
     resolve.add_argument(
         "--replay",
         action="store_true",
         help="decide its signal anew, as if the whale had traded now; entries only",
     )
-    _add_json(resolve)
+    add_json(resolve)
 
 
-def _add_who(parser: argparse.ArgumentParser) -> None:
+def add_who(parser: argparse.ArgumentParser) -> None:
+    """Ask who wants it done."""
     user = _user()
     parser.add_argument(
         "--who",
-        type=_words,
+        type=read_words,
         default=user,
         required=user is None,
         help="who asks (default: the user's name here)",
@@ -159,7 +162,8 @@ def _user() -> str | None:
         return None
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Offer the answer for programs."""
     parser.add_argument("--json", action="store_true", help="print one JSON value")
 
 
@@ -169,7 +173,8 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _words(text: str) -> str:
+def read_words(text: str) -> str:
+    """Read what somebody says, in one line or more."""
     words = text.strip()
     if not words or len(words) > WORDS_MAX:
         raise argparse.ArgumentTypeError(f"expected 1 to {WORDS_MAX} characters")
