@@ -155,6 +155,20 @@ class ExitRules:
 
 
 @dataclass(frozen=True, slots=True)
+class RedemptionRules:
+    """How resolved shares become cash."""
+
+    grace: timedelta = timedelta(seconds=30)  # the platform may redeem by itself
+    looks_apart: timedelta = timedelta(seconds=1)  # at first, then longer
+    looks_apart_max: timedelta = timedelta(seconds=5)
+    keeper_looks: timedelta = timedelta(seconds=15)
+    sendings_apart: timedelta = timedelta(seconds=30)  # of the same transaction
+    again_after: timedelta = timedelta(seconds=5)  # a redemption that was done
+    retry_after: timedelta = timedelta(seconds=60)  # one that did nothing
+    page_after: timedelta = timedelta(days=1)  # unresolved after its end, or unpaid
+
+
+@dataclass(frozen=True, slots=True)
 class SweepRules:
     """How what nobody owns is looked for, and how long it is left to an owner that may come."""
 
@@ -207,6 +221,7 @@ class Rules:
     pace: PaceRules = field(default_factory=PaceRules)
     exits: ExitRules = field(default_factory=ExitRules)
     sweep: SweepRules = field(default_factory=SweepRules)
+    redemption: RedemptionRules = field(default_factory=RedemptionRules)
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
 
     def with_entry_order_type(self, order_type: OrderType) -> "Rules":
