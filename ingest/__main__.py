@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from uuid import uuid4
 
 import aiohttp
 import structlog
@@ -11,6 +12,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from account import AccountError, load_account
+from exchange.polymarket.account import PolymarketBooks
 from exchange.polymarket.chain import ChainFeed
 from exchange.polymarket.client import PolymarketGateway, TradingAccount
 from exchange.polymarket.data_api import DataApi
@@ -116,8 +118,10 @@ async def _watch(ears: Ears) -> PriceWatch:
         data_converter=pydantic_data_converter,
         lazy=True,  # whales are heard and recorded while Temporal is away
     )
+    books = PolymarketBooks(ears.access)
     ports = WatchPorts(
-        market_data=PolymarketMarketData(ears.access),
+        market_data=PolymarketMarketData(ears.access, fetch_books=books.fetch_books),
+        books=books,
         positions=ears.store,
         facts=ears.store,
         cache=ears.cache,
@@ -125,7 +129,8 @@ async def _watch(ears: Ears) -> PriceWatch:
         temporal=temporal,
         health=ears.health,
     )
-    return PriceWatch(ports, ears.settings.rules.exits, utc_now)
+    holder = f"{ears.settings.stack_id}/{uuid4().hex}"
+    return PriceWatch(ports, ears.settings.rules.exits, utc_now, holder)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Marks in Redis: kept for a second, believed for a second, missed without harm."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -33,11 +33,18 @@ class RedisCache:
 
     async def put_mark(self, mark: Mark) -> None:
         """Keep a token's mark for a second."""
-        words = json.dumps({"price": str(mark.price), "at": mark.at.isoformat()})
+        await self.put_marks([mark])
+
+    async def put_marks(self, marks: Sequence[Mark]) -> None:
+        """Keep each token's mark for a second, all in one round trip."""
         try:
-            await self._redis.set(_key(mark.token_id), words, px=KEPT_FOR)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for mark in marks:
+                    words = json.dumps({"price": str(mark.price), "at": mark.at.isoformat()})
+                    pipe.set(_key(mark.token_id), words, px=KEPT_FOR)
+                await pipe.execute()
         except (RedisError, OSError) as error:
-            log.warning("mark_not_kept", token_id=mark.token_id, error=str(error))
+            log.warning("marks_not_kept", marks=len(marks), error=str(error))
 
     async def get_mark(self, token_id: TokenId) -> Mark | None:
         """Return a token's mark, or None when it is older than a second or gone."""

@@ -148,6 +148,7 @@ class PostgresStore:
     renew_watch = watch_leases.renew_watch
     release_watch = watch_leases.release_watch
     last_watched = watch_leases.last_watched
+    list_ended = watch_leases.list_ended
     load_own_books = own_books.load_own_books
     list_news = own_books.list_news
     list_foreign = own_books.list_foreign

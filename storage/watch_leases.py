@@ -1,4 +1,4 @@
-"""Which process watches which shard of the tokens we hold: leased, renewed, taken over."""
+"""Which process watches which shard of the tokens we hold, and which of them have ended."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from storage.lane import QuickDatabase
 from storage.port import StorageError
 from storage.statements import Statement
 from storage.watch_port import SHARDS, WATCH_LEASE
-from trading.types import Wallet
+from trading.types import PositionId, Wallet
 
 _RENEW = Statement(
     """
@@ -28,6 +28,13 @@ _LAST = Statement(
     """
     SELECT min(renewed_at) AS renewed_at FROM watch_leases
     WHERE CAST(:wallet AS text) IS NULL OR wallet = :wallet
+    """
+)
+_ENDED = Statement(
+    """
+    SELECT p.position_id FROM positions AS p JOIN markets AS m USING (condition_id)
+    WHERE p.status = 'OPEN' AND m.end_date <= :now
+    AND (CAST(:wallet AS text) IS NULL OR p.user_address = :wallet)
     """
 )
 
@@ -57,6 +64,12 @@ async def last_watched(db: QuickDatabase) -> datetime | None:
     assert row is not None, "a minimum is always one row"
     found: datetime | None = row["renewed_at"]
     return found
+
+
+async def list_ended(db: QuickDatabase, now: datetime) -> frozenset[PositionId]:
+    """Return the open positions whose market's end has passed."""
+    rows = await db.lane.rows(_ENDED, now=now, wallet=db.wallet)
+    return frozenset(PositionId(row["position_id"]) for row in rows)
 
 
 def _wallet(db: QuickDatabase) -> Wallet:

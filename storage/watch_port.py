@@ -1,11 +1,13 @@
-"""What a watcher of prices asks of the records: which tokens are its own."""
+"""What a watcher of prices asks of records and cache: which tokens are its own, where marks go."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from trading.types import TokenId
+from storage.level_port import LevelStore
+from storage.port import Mark, PriceCache
+from trading.types import PositionId, TokenId
 
 SHARDS = 8
 WATCH_LEASE = timedelta(seconds=6)
@@ -35,3 +37,17 @@ class WatchLeases(Protocol):
 
         Older than a few seconds means that prices of some positions are watched by nobody.
         """
+
+
+class WatchStore(LevelStore, WatchLeases, Protocol):
+    """Positions as their watcher asks for them."""
+
+    async def list_ended(self, now: datetime) -> frozenset[PositionId]:
+        """Return the open positions whose market's end has passed."""
+
+
+class MarkCache(PriceCache, Protocol):
+    """A cache that takes many marks at once."""
+
+    async def put_marks(self, marks: Sequence[Mark]) -> None:
+        """Keep each token's mark for a second."""

@@ -1,12 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
 from ingest.marks import MarkBook
 from storage.cache import RedisCache
-from storage.port import Mark, PriceCache
+from storage.port import Mark
 from storage.postgres import PostgresStore
+from storage.watch_port import MarkCache
 from tests.ingest.desk import Ears, ShakyStore, book_of, until, utc_now
 from tests.storage.builders import NO, WALLET, YES, bought, usd
 from trading.types import TokenId
@@ -16,6 +17,9 @@ class StuckCache:
     """A cache that never answers."""
 
     async def put_mark(self, mark: Mark) -> None:
+        await asyncio.Event().wait()
+
+    async def put_marks(self, marks: Sequence[Mark]) -> None:
         await asyncio.Event().wait()
 
     async def get_mark(self, token_id: TokenId) -> Mark | None:
@@ -66,7 +70,7 @@ async def test_a_stuck_cache_and_an_absent_database_only_delay_marks(
     await hold_some(store)
     shaky = ShakyStore(store)
     shaky.away = {"save_marks": 1}
-    marks = MarkBook(cast("PriceCache", StuckCache()), cast("PostgresStore", shaky), ears.health)
+    marks = MarkBook(cast("MarkCache", StuckCache()), cast("PostgresStore", shaky), ears.health)
 
     async def saved() -> bool:
         [position] = await store.list_open()
@@ -87,5 +91,7 @@ def test_only_the_books_of_what_is_held_are_kept(store: PostgresStore, ears: Ear
     marks.keep_only(frozenset({YES}))
     assert marks.find(YES) is held
     assert marks.find(NO) is None
+    marks.clear(frozenset({NO}))
+    assert marks.find(YES) is held
     marks.clear()
     assert marks.find(YES) is None

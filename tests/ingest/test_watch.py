@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -7,10 +7,14 @@ from decimal import Decimal
 from typing import cast
 
 import pytest
+from sqlalchemy import func, select
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 import ingest.listen
+import ingest.owner_line
+import ingest.shards
+import ingest.trails
 import ingest.watch
 from exchange.port import (
     BookChange,
@@ -27,20 +31,27 @@ from ingest.watch import PriceWatch, WatchPorts
 from storage.bell import PostgresBell
 from storage.port import Levels, Mark, PositionRecord
 from storage.postgres import PostgresStore
+from storage.tables import events
 from tests.ingest.desk import Ears, ShakyStore, book_of, count_quarantined, until, utc_now
 from tests.storage.builders import MARKET, NOW, WALLET, YES, bought, market, price, sold, usd
 from trading.rules import ExitRules
-from trading.types import ExitReason, ExitRequest, PositionId, TokenId
+from trading.types import ExitReason, ExitRequest, OrderBook, PositionId, TokenId
 from workflows import names
 
-READS_SOON = ExitRules(reads_apart=timedelta(milliseconds=20))
+READS_SOON = ExitRules(
+    reads_apart=timedelta(milliseconds=20), doubt_max=timedelta(milliseconds=100)
+)
 
 
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often, and open streams again at once."""
-    monkeypatch.setattr(ingest.watch, "CHECK_EVERY_S", 0.01)
     monkeypatch.setattr(ingest.watch, "POSITIONS_POLL", timedelta(milliseconds=50))
+    monkeypatch.setattr(ingest.watch, "POSITIONS_PAUSE_S", 0.01)
+    monkeypatch.setattr(ingest.watch, "DOUBTS_EVERY_S", 0.02)
+    monkeypatch.setattr(ingest.shards, "RENEW_EVERY_S", 0.05)
+    monkeypatch.setattr(ingest.owner_line, "RETRY_S", 0.01)
+    monkeypatch.setattr(ingest.trails, "RETRY_S", 0.01)
     monkeypatch.setattr(ingest.listen, "REOPEN_AFTER_S", 0)
 
 
@@ -50,16 +61,23 @@ class NoCache:
     async def put_mark(self, mark: Mark) -> None:
         return
 
+    async def put_marks(self, marks: Sequence[Mark]) -> None:
+        return
+
     async def get_mark(self, token_id: TokenId) -> Mark | None:
         return None
 
 
 @dataclass
 class Prices:
-    """Market data that tells what it is told to."""
+    """Market data that tells what it is told to, and answers with what it last told."""
 
     told: asyncio.Queue[MarketEvent | Exception] = field(default_factory=asyncio.Queue)
     wanted: TokenSet | None = None
+    answer: OrderBook | None = None
+
+    async def fetch_books(self, token_ids: Sequence[TokenId]) -> Sequence[OrderBook]:
+        return [] if self.answer is None else [replace(self.answer, received_at=utc_now())]
 
     def tell(self, *events: MarketEvent | Exception) -> None:
         for event in events:
@@ -110,10 +128,11 @@ class Room:
     temporal: Temporal = field(default_factory=Temporal)
 
     @asynccontextmanager
-    async def watching(self, database_url: str) -> AsyncIterator[None]:
+    async def watching(self, database_url: str, holder: str = "a") -> AsyncIterator[None]:
         bell = PostgresBell(database_url)
         ports = WatchPorts(
             market_data=cast("MarketData", self.prices),
+            books=self.prices,
             positions=self.store,
             facts=self.store,
             cache=NoCache(),
@@ -121,7 +140,7 @@ class Room:
             temporal=cast("Client", self.temporal),
             health=self.ears.health,
         )
-        task = asyncio.create_task(PriceWatch(ports, READS_SOON, utc_now).run())
+        task = asyncio.create_task(PriceWatch(ports, READS_SOON, utc_now, holder).run())
         try:
             yield
             assert not task.done(), task
@@ -181,6 +200,69 @@ async def test_an_owner_is_told_at_most_every_two_seconds(room: Room, database_u
     assert len(room.temporal.delivered) == 1
 
 
+async def test_a_stream_that_falls_and_is_quiet_is_confirmed_by_the_venue(
+    room: Room, database_url: str
+) -> None:
+    async with room.watching(database_url):
+        await room.high_water_becomes("0.52")
+        room.prices.answer = book_of("0.40")
+        room.prices.tell(BookChange(replace(book_of("0.40"), is_streamed=True)))
+        request = await room.tell_until_signalled()
+    assert request.reason is ExitReason.STOP_LOSS
+
+
+async def test_a_stream_that_falls_where_the_venue_does_not_is_a_phantom(
+    room: Room, database_url: str
+) -> None:
+    room.prices.answer = book_of("0.51")
+    async with room.watching(database_url):
+        await room.high_water_becomes("0.52")
+        for _ in range(20):
+            room.prices.tell(BookChange(replace(book_of("0.40"), is_streamed=True)))
+            await asyncio.sleep(0.005)
+    assert room.temporal.delivered == []
+
+
+async def test_a_second_watcher_takes_over_what_the_first_gave_back(
+    room: Room, database_url: str
+) -> None:
+    async with room.watching(database_url):
+        await room.high_water_becomes("0.52")
+    async with room.watching(database_url, "b"):
+        await room.tell_until_signalled("0.40")
+    assert set((await room.store.renew_watch("c", utc_now())).values()) == {3}
+
+
+async def test_who_does_not_hold_the_watch_watches_nothing_and_asks_for_no_exit(
+    room: Room, database_url: str
+) -> None:
+    await room.store.renew_watch("another", utc_now() + timedelta(hours=1))
+    async with room.watching(database_url):
+        for _ in range(20):
+            room.prices.tell(BookChange(book_of("0.40")))
+            await asyncio.sleep(0.01)
+        assert room.prices.wanted is not None
+        assert room.prices.wanted.current() == frozenset()
+    assert room.temporal.delivered == []
+
+
+async def test_a_fall_behind_books_of_no_worth_calls_a_person_once(
+    room: Room, database_url: str
+) -> None:
+    async def called() -> bool:
+        room.prices.tell(BookChange(book_of("0.02", size="1")))
+        return await _count_pages(room.store) == 1
+
+    async with room.watching(database_url):
+        await room.high_water_becomes("0.52")
+        await until(called)
+        for _ in range(10):
+            await called()
+            await asyncio.sleep(0.01)
+    assert await _count_pages(room.store) == 1
+    assert room.temporal.delivered == []
+
+
 async def test_levels_are_placed_and_trail_the_best_bid(room: Room, database_url: str) -> None:
     async with room.watching(database_url):
         await room.high_water_becomes("0.60")
@@ -217,7 +299,7 @@ async def test_prices_are_watched_while_the_database_or_temporal_is_away(
     room: Room, database_url: str
 ) -> None:
     shaky = ShakyStore(room.store)
-    shaky.away = {"list_open": 1, "load_position": 1, "save_levels": 1, "load_market": 1}
+    shaky.away = {"list_open": 1, "swap_levels": 2, "list_ended": 1, "renew_watch": 1}
     room.temporal.away = [
         RPCError("away", RPCStatusCode.UNAVAILABLE, b""),
         RuntimeError("Failed client connect"),
@@ -229,6 +311,7 @@ async def test_prices_are_watched_while_the_database_or_temporal_is_away(
     assert room.ears.failures("owner") == 2
     assert room.ears.failures("positions") >= 1
     assert room.ears.failures("levels") == 2
+    assert room.ears.failures("watch_lease") == 1
 
 
 async def test_a_stream_that_fails_and_payloads_that_cannot_be_read_stop_nothing(
@@ -296,3 +379,9 @@ async def _close(store: PostgresStore, position_id: PositionId) -> None:
     position = await store.load_position(position_id)
     assert position is not None
     await sold(store, position)
+
+
+async def _count_pages(store: PostgresStore) -> int:
+    async with store.transaction() as connection:
+        found = select(func.count()).where(events.c.type == "exit_doubtful")
+        return int(await connection.scalar(found) or 0)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,9 +7,9 @@ import pytest
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from storage.watch_port import SHARDS, WATCH_LEASE
-from tests.storage.builders import NOW, later
+from tests.storage.builders import NOW, bought, later, market
 from trading.rules import RiskRules
-from trading.types import Wallet
+from trading.types import ExitReason, Wallet
 
 ALL = dict.fromkeys(range(SHARDS), 1)
 
@@ -62,3 +63,12 @@ async def test_wallets_are_watched_apart(store: PostgresStore, database_url: str
         await anybody.renew_watch("c", NOW)
     await other.close()
     await anybody.close()
+
+
+async def test_open_positions_whose_market_has_ended_are_found(funded: PostgresStore) -> None:
+    position = await bought(funded)
+    await funded.save_market(replace(market(), ends_at=later(10)), NOW)
+    assert await funded.list_ended(later(9)) == frozenset()
+    assert await funded.list_ended(later(10)) == {position.position_id}
+    await funded.begin_exit(position.position_id, ExitReason.OPERATOR, NOW)
+    assert await funded.list_ended(later(10)) == frozenset()
