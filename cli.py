@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 refused or found wrong, 2 usage."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command != "paper":
+    if rest and options.command not in _OWN_WORDS:
         parser.error(f"unrecognised: {' '.join(rest)}")
     try:
         status = _COMMANDS[options.command](options, rest)
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="start everything and watch it trade"))
     commands.add_parser("paper", help="run the local venue alone", add_help=False)
+    back = "what copying whales would have made, from a tape or a CSV file of fills"
+    commands.add_parser("backtest", help=back, add_help=False)
     for name, text in _QUERIES.items():
         query = commands.add_parser(name, help=text)
         query.add_argument("--json", action="store_true", help="print one JSON value")
@@ -145,6 +147,12 @@ async def _until_signal(work: Callable[[], Awaitable[int]]) -> int:
         return await task
     except asyncio.CancelledError:
         return DONE
+
+
+def _backtest(_options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from lookback import main as look_back
+
+    return look_back(rest)
 
 
 def _paper(_options: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -249,6 +257,7 @@ def _refuse(message: str) -> int:
     return REFUSED
 
 
+_OWN_WORDS = ("paper", "backtest")  # read their own arguments
 _QUERIES = {
     "status": "what runs, what is held, what the limits allow",
     "positions": "open positions",
@@ -258,6 +267,7 @@ _QUERIES = {
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "up": _up,
     "paper": _paper,
+    "backtest": _backtest,
     "db": _db,
     "why": _query,
     PNL: _pnl,
