@@ -1,7 +1,7 @@
 """Whole looks back: what is copied, what it makes, and that nothing is known too early."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -142,7 +142,7 @@ def test_before_since_nothing_is_copied_but_all_is_learned() -> None:
 
 def test_only_the_chosen_whales_are_copied() -> None:
     market = a_market("n")
-    told = [
+    told: list[Event] = [
         MarketListed(after(0), market, "news"),
         a_book(market, after(1)),
         a_fill(market, after(10), wallet=OTHER),
@@ -226,9 +226,9 @@ def test_the_whales_own_result_is_known_only_after_it_closed() -> None:
 
 
 def test_progress_is_told() -> None:
-    told: list[tuple[int, int]] = []
-    replay(a_story(), PLAN, lambda at, signals, fills: told.append((signals, fills)))
-    assert told == [(0, 0)]
+    told: list[tuple[datetime, int, int]] = []
+    replay(a_story(), PLAN, lambda at, signals, fills: told.append((at, signals, fills)))
+    assert told == [(START, 0, 0)]
 
 
 def test_a_history_may_be_empty_of_what_is_judged() -> None:
