@@ -92,6 +92,8 @@ class OrderActivities:
         watch = _Watch(self._clock())
         while True:
             progress = await self._without_sender(await self._progress(order_hash))
+            if progress.state.is_terminal:
+                watch.ended_at = watch.ended_at or self._clock()
             if progress.state.is_terminal and self._is_explained(progress, watch):
                 return await self.record_fills(order_hash)
             activity.heartbeat(progress.state)
@@ -228,7 +230,8 @@ class OrderActivities:
     def _is_explained(self, progress: OrderProgress, watch: "_Watch") -> bool:
         """Tell whether trades account for what the venue says it matched, or time is up."""
         seen = sum((t.size for t in progress.trades.values()), Decimal(0))
-        return seen >= progress.size_matched or self._clock() >= watch.started_at + EXPLAIN_FOR
+        assert watch.ended_at is not None, "only an order that has ended can be explained"
+        return seen >= progress.size_matched or self._clock() >= watch.ended_at + EXPLAIN_FOR
 
     async def _intent(self, order_hash: OrderHash) -> Intent:
         intent = await self._ports.orders.load_intent(order_hash)
@@ -260,6 +263,7 @@ class _Watch:
 
     def __init__(self, now: datetime) -> None:
         self.started_at = now
+        self.ended_at: datetime | None = None  # when the order was first seen to be over
         self._done_at: dict[str, datetime] = {}
 
     def is_due(self, what: str, now: datetime, every: timedelta) -> bool:

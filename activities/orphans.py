@@ -135,14 +135,14 @@ class OrphanKeeper:
         is_left_unknown = is_owned and progress.state is OrderState.UNKNOWN
         if progress.state.is_terminal or is_left_unknown:
             return await self._ports.detective.resolve(intent)
+        if progress.state is OrderState.PREPARED:
+            return await self._rule(progress, OrderState.EXPIRED, "nobody is left to send it")
         if is_owned or self._may_be_under_way(order, progress):
             return progress
         return await self._stopped(intent, progress)
 
     async def _stopped(self, intent: Intent, progress: OrderProgress) -> OrderProgress:
-        """Let what was never sent expire, and ask the venue to cancel what may rest there."""
-        if progress.state is OrderState.PREPARED:
-            return await self._rule(progress, OrderState.EXPIRED, "nobody is left to send it")
+        """Ask the venue to cancel what may rest there."""
         if progress.state is OrderState.SENDING:
             await self._rule(progress, OrderState.UNKNOWN, "the sender ended without an answer")
         with contextlib.suppress(UnavailableError):  # asked again at the next pass

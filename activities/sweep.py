@@ -160,7 +160,7 @@ class SweepActivities:
         """Choose a batch of what is nobody's; when there is more, the next pass goes on after it.
 
         Of orders that are owned, those that were left alone after they had ended are booked too,
-        and those that were left unknown are looked up.
+        those that were left unknown are looked up, and those that nobody sent expire.
         """
         stale_at = self._clock() - self._rules.stale
         loose = [
@@ -215,7 +215,12 @@ async def _turn(part: Part) -> bool:
 
 
 def _is_left_alone(order: LooseOrder) -> bool:
-    return order.state.is_terminal or order.state is OrderState.UNKNOWN
+    """Tell whether an owner may have forgotten an order, or never have known of it.
+
+    A worker that was stopped while it decided commits an order when it goes on, long after
+    another one has decided otherwise.
+    """
+    return order.state.is_terminal or order.state in (OrderState.UNKNOWN, OrderState.PREPARED)
 
 
 def _needs_owner(position: PositionRecord, old: datetime) -> bool:

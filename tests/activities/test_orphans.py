@@ -127,8 +127,9 @@ async def test_an_order_whose_answer_was_lost_is_found_and_booked(desk: Desk) ->
 
 async def test_an_order_that_is_owned_is_only_booked(desk: Desk) -> None:
     order_hash = await desk.committed()
+    assert await desk.store.begin_sending(order_hash, 1, desk.clock())
     assert not await settle(desk, order_hash, is_owned=True)
-    assert (await desk.progress(order_hash)).state is OrderState.PREPARED
+    assert (await desk.progress(order_hash)).state is OrderState.SENDING
 
 
 async def test_an_unknown_order_whose_owner_does_not_come_to_it_is_looked_up(desk: Desk) -> None:

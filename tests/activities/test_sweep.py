@@ -162,6 +162,18 @@ async def test_an_owned_order_that_stays_unknown_is_looked_up_in_time(desk: Desk
     assert (await desk.progress(order_hash)).state is OrderState.VOID
 
 
+async def test_an_order_that_its_owner_never_learnt_of_expires(desk: Desk) -> None:
+    """A worker that had stood still commits it after its workflow has gone on without it."""
+    order_hash = await desk.committed()
+    await running(desk)
+    register = Register({SIGNAL})
+    assert (await look(desk, register)).orders == 0
+    desk.clock.advance(desk.rules.sweep.stale)
+    await until_clean(desk, register)
+    assert (await desk.progress(order_hash)).state is OrderState.EXPIRED
+    assert not desk.venue.posts
+
+
 async def test_a_stranded_reservation_is_released(desk: Desk) -> None:
     order_hash = await desk.committed()
     await running(desk)

@@ -296,7 +296,17 @@ def _book_fills(tables: Tables, position_id: PositionId) -> None:
 def _sell_offers(tables: Tables, position_id: PositionId) -> None:
     for intent_id, offer in tables.offers.items():
         if offer.position_id == position_id:
-            offer.sold = tables.by_intent[intent_id].progress.confirmed
+            offer.sold = _sold_and_booked(tables.by_intent[intent_id], position_id)
+
+
+def _sold_and_booked(row: OrderRow, position_id: PositionId) -> Shares:
+    confirmed = (
+        trade.size
+        for trade in row.progress.trades.values()
+        if trade.settlement is Settlement.CONFIRMED
+        and row.fills[trade.trade_id].home == position_id
+    )
+    return Shares(sum(confirmed, ZERO))
 
 
 def _count_result(tables: Tables, pnl: Decimal, now: datetime) -> None:

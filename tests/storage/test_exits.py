@@ -124,6 +124,27 @@ async def test_a_sale_that_is_confirmed_but_not_booked_yet_is_not_sold_again(
     assert isinstance(again, Refusal)
 
 
+async def test_a_sale_that_is_not_booked_yet_stays_offered_when_another_one_is_booked(
+    funded: PostgresStore,
+) -> None:
+    position = await bought(funded)
+    await funded.begin_exit(position.position_id, STOP, NOW)
+    first, second = (leave(position.position_id, attempt=n, size="50").intent for n in (1, 2))
+    for n, sale in ((1, first), (2, second)):
+        await funded.commit_exit(leave(position.position_id, attempt=n, size="50"), NOW)
+        assert await funded.begin_sending(sale.order.order_hash, 1, NOW)
+    whole = VenueOrder(second.order.order_hash, OrderState.CANCELLED, shares("40"))
+    done = [whole, trade(second, "t2", size="40")]
+    await funded.fold(second.order.order_hash, done, NOW)  # and nobody books it yet
+    killed = VenueOrder(first.order.order_hash, OrderState.CANCELLED, shares("20"))
+    await booked(funded, first, trade(first, size="20"), killed)
+    too_much = await funded.commit_exit(leave(position.position_id, attempt=3, size="41"), NOW)
+    assert isinstance(too_much, Refusal)
+    assert too_much.numbers["offered"] == "40.000000"
+    rest = await funded.commit_exit(leave(position.position_id, attempt=3, size="40"), NOW)
+    assert isinstance(rest, Intent)
+
+
 async def test_only_confirmed_shares_can_be_offered(funded: PostgresStore) -> None:
     intent = await reserved(funded, entry())
     await funded.begin_sending(intent.order.order_hash, 1, NOW)
