@@ -8,6 +8,7 @@ import storage.difference_tables
 import storage.exit_tables
 import storage.holding_tables
 import storage.pnl_tables
+import storage.redeem_tables
 import storage.tables
 import storage.watch_tables  # noqa: F401 - declares its tables
 from storage.columns import metadata

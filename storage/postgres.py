@@ -25,6 +25,7 @@ from storage import (
     owed,
     own_books,
     positions,
+    redeem_sendings,
     replays,
     reserve,
     reviews,
@@ -131,6 +132,13 @@ class PostgresStore:
     release_position = exit_plans.release_position
     find_hold = exit_plans.find_hold
     settle_resolution = exits.settle_resolution
+    commit_sending = redeem_sendings.commit_sending
+    open_sending = redeem_sendings.open_sending
+    last_sending = redeem_sendings.last_sending
+    begin_redeeming = redeem_sendings.begin_redeeming
+    note_sending = redeem_sendings.note_sending
+    end_sending = redeem_sendings.end_sending
+    mark_redeemable = redeem_sendings.mark_redeemable
 
     save_market = facts.save_market
     load_market = facts.load_market
