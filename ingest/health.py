@@ -34,6 +34,11 @@ class FeedHealth:
             ["what"],
             registry=registry,
         )
+        self._missed = Counter(
+            "whalecopy_whale_fills_missed",
+            "Whale fills that only the public record told of.",
+            registry=registry,
+        )
         self._last = Gauge(
             "whalecopy_feed_last_message_timestamp_seconds",
             "When a feed last spoke.",
@@ -51,6 +56,10 @@ class FeedHealth:
     def refused(self, feed: str) -> None:
         """Note that a payload went to quarantine."""
         self._refusals.labels(feed).inc()
+
+    def missed(self) -> None:
+        """Note that the fast feeds missed a whale fill."""
+        self._missed.inc()
 
     def failed(self, what: str) -> None:
         """Note that a stream ended, or that a write or a signal did not get through."""
