@@ -5,19 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from storage.port import WhaleRecord
 from storage.views import (
     OrderRow,
-    Overview,
     PositionRow,
-    RiskFigures,
     TokenLabel,
     TradeDetail,
     TradeRow,
     WhaleLabel,
 )
-from trading.rules import RiskRules
-from trading.types import ZERO
 
 ID_SHOWN = 12
 WORDS_SHOWN = 48
@@ -41,71 +36,6 @@ class Answer:
         return self.text
 
 
-def answer_status(overview: Overview, figures: RiskFigures, rules: RiskRules) -> Answer:
-    """Write what is held, what the limits allow, and how the signals of a day ended."""
-    used = next((use.used for use in figures.uses if use.scope == "WALLET"), ZERO)
-    found = {
-        "wallet": overview.wallet,
-        "money": _money(overview),
-        "drawdown": number(overview.money.drawdown),
-        "positions_open": overview.positions_open,
-        "orders_in_flight": overview.orders_in_flight,
-        "reviews_open": overview.reviews_open,
-        "whales_followed": len(overview.whales),
-        "signals_since": overview.tally.since.isoformat(),
-        "signals": {state.value: n for state, n in overview.tally.states.items()},
-        "refused": dict(overview.tally.refusals),
-        "exposure": {"used": number(used), "cap": number(rules.wallet_max)},
-        "losses_in_row": figures.losses_in_row,
-        "paused_until": iso(figures.paused_until),
-        "halts": [f"{halt.scope} {halt.key}: {halt.reason}" for halt in figures.halts],
-    }
-    money = overview.money
-    lines = {
-        "wallet": overview.wallet or "none yet",
-        "cash": f"{usd(money.cash)} ({usd(money.available)} available)",
-        "held": f"{overview.positions_open} positions, {usd(money.bid_value)} at the bid",
-        "worth": f"{usd(money.equity)}, drawdown {money.drawdown:.2%}",
-        "P&L": f"{usd(money.realised_pnl)} realised, {usd(money.unrealised_pnl)} unrealised",
-        "P&L today": usd(money.pnl_today),
-        "exposure": f"{usd(used)} of {usd(rules.wallet_max)}",
-        "orders in flight": str(overview.orders_in_flight),
-        "losses in a row": f"{figures.losses_in_row} of {rules.losses_in_row_max}",
-        "whales followed": str(len(overview.whales)),
-        "signals of a day": _counts({s.value: n for s, n in overview.tally.states.items()}),
-        "refused": _counts(overview.tally.refusals),
-        "entries": _entries(figures),
-        "to review": _to_review(overview.reviews_open),
-    }
-    return Answer(found, "\n".join(f"{name:18}{plain(words)}" for name, words in lines.items()))
-
-
-def _to_review(open_: int) -> str:
-    return f"{open_}: see `whalecopy review list`" if open_ else "nothing"
-
-
-def _money(overview: Overview) -> Mapping[str, str | None]:
-    money = overview.money
-    figures = {
-        "cash": money.cash,
-        "available": money.available,
-        "bid_value": money.bid_value,
-        "equity": money.equity,
-        "realised_pnl": money.realised_pnl,
-        "unrealised_pnl": money.unrealised_pnl,
-        "fees": money.fees,
-        "pnl_today": money.pnl_today,
-    }
-    return {name: number(figure) for name, figure in figures.items()}
-
-
-def _entries(figures: RiskFigures) -> str:
-    reasons = [f"{halt.scope} {halt.key}: {halt.reason}" for halt in figures.halts]
-    if figures.paused_until is not None:
-        reasons.append(f"paused until {figures.paused_until:%m-%d %H:%M:%S} UTC")
-    return "; ".join(reasons) or "allowed"
-
-
 def answer_positions(rows: Sequence[PositionRow]) -> Answer:
     """Write the open positions, with what each is worth now."""
     header = ("STATE", "SIZE", "ENTRY", "MARK", "P&L", "STOP", "TARGET", "WHALE", "OUTCOME")
@@ -114,8 +44,8 @@ def answer_positions(rows: Sequence[PositionRow]) -> Answer:
             row.record.state.value,
             short(row.record.size),
             short(row.record.avg_entry_price),
-            short(row.record.mark_price),
-            usd(_unrealised(row)),
+            short(row.mark_price),
+            usd(row.unrealised_pnl),
             short(row.record.stop_loss_price),
             short(row.record.take_profit_price),
             _name_of(row.whale),
@@ -140,26 +70,20 @@ def _position(row: PositionRow) -> Mapping[str, object]:
         "size": number(record.size),
         "settled_size": number(record.settled_size),
         "avg_entry_price": number(record.avg_entry_price),
-        "mark_price": number(record.mark_price),
+        "settled_cost": number(row.settled_cost),
+        "mark_price": number(row.mark_price),
+        "payout": number(row.payout),
+        "bid_value": number(row.bid_value),
         "marked_at": iso(record.marked_at),
         "exposure": number(record.exposure),
         "fees": number(record.fees),
         "realised_pnl": number(record.realised_pnl),
-        "unrealised_pnl": number(_unrealised(row)),
+        "unrealised_pnl": number(row.unrealised_pnl),
         "stop_loss_price": number(record.stop_loss_price),
         "take_profit_price": number(record.take_profit_price),
         "trailing_stop_price": number(record.trailing_stop_price),
         "opened_at": iso(record.opened_at),
     }
-
-
-def _unrealised(row: PositionRow) -> Decimal | None:
-    """Return (mark - entry) x size, for YES and NO alike."""
-    record = row.record
-    worth = row.payout if row.payout is not None else record.mark_price
-    if worth is None or record.avg_entry_price is None:
-        return None
-    return (worth - record.avg_entry_price) * record.size
 
 
 def answer_trades(rows: Sequence[TradeRow]) -> Answer:
@@ -211,45 +135,10 @@ def _trade(row: TradeRow) -> Mapping[str, object]:
         "numbers": {} if refusal is None else dict(refusal.numbers),
         "filled_size": number(row.filled_size),
         "avg_fill_price": number(row.avg_fill_price),
+        "fees": number(row.fees),
         "latency_ms": number(row.latency_ms),
         "position_id": row.position_id,
         "replays_signal_id": row.stored.replays,
-    }
-
-
-def answer_whales(records: Sequence[WhaleRecord]) -> Answer:
-    """Write the followed wallets, the best first."""
-    best_first = sorted(records, key=lambda r: (-r.standing.quality_score, r.standing.wallet))
-    header = ("WHALE", "QUALITY", "WIN RATE", "CLOSED", "VOLUME", "WALLET")
-    lines = [
-        (
-            plain(r.pseudonym) + (" (invented)" if r.is_invented else ""),
-            f"{r.standing.quality_score:.3f}",
-            f"{r.standing.win_rate:.1%}",
-            str(r.standing.closed_trades),
-            usd(r.total_volume),
-            r.standing.wallet + (" paused" if r.standing.is_paused else ""),
-        )
-        for r in best_first
-    ]
-    found = [_whale(record) for record in best_first]
-    return Answer(found, table(header, lines, "no whale is followed"))
-
-
-def _whale(record: WhaleRecord) -> Mapping[str, object]:
-    return {
-        "wallet": record.standing.wallet,
-        "pseudonym": record.pseudonym,
-        "is_invented": record.is_invented,
-        "is_paused": record.standing.is_paused,
-        "quality_score": number(record.standing.quality_score),
-        "win_rate": number(record.standing.win_rate),
-        "closed_trades": record.standing.closed_trades,
-        "total_volume": number(record.total_volume),
-        "roi": number(record.roi),
-        "max_drawdown": number(record.max_drawdown),
-        "profit_factor": number(record.profit_factor),
-        "rank": record.rank,
     }
 
 
@@ -317,7 +206,7 @@ def _is_figure(cell: str) -> bool:
     return not cell.strip("-+$%.,0123456789")
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none"
 
 

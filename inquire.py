@@ -6,27 +6,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from answers import (
-    Answer,
-    answer_positions,
-    answer_status,
-    answer_trades,
-    answer_whales,
-    answer_why,
-)
+from answers import Answer, answer_positions, answer_trades, answer_why
 from embedded.addresses import load_addresses, normalise_database_url
+from status_answer import answer_status
 from storage.audit import find_signals
 from storage.migrate import check_schema
 from storage.port import StorageError, StorageUnavailableError
 from storage.postgres import PostgresStore
-from storage.view_money import load_overview, load_risk_figures
+from storage.view_money import DAY, list_equity, load_overview, load_risk_figures
+from storage.view_pnl import PnlBy, count_active, list_pnl
 from storage.view_trades import list_position_rows, list_trade_rows, load_trade_detail
 from storage.views import TradeFilter
+from trading.portfolio import Pnl
 from trading.rules import Rules
 from trading.types import SignalId
+from whale_answers import WhaleRow, answer_whales
 
 ROWS_MAX = 500
 TRADES_SHOWN = 50
+POINTS_SHOWN = 48
 POOL_SIZE = 2
 
 
@@ -118,19 +116,34 @@ async def _answer(store: PostgresStore, command: str, argument: str) -> Answer:
     match command:
         case "status":
             figures = await load_risk_figures(store, now)
-            return answer_status(await load_overview(store, now), figures, store.rules)
+            curve = await list_equity(store, POINTS_SHOWN, now - DAY)
+            return answer_status(await load_overview(store, now), figures, store.rules, curve)
         case "positions":
             return answer_positions(await list_position_rows(store, ROWS_MAX))
         case "trades":
             return answer_trades(await list_trade_rows(store, TradeFilter(TRADES_SHOWN)))
         case "whales":
-            followed = sorted(await store.list_followed())[:ROWS_MAX]
-            records = [await store.load_whale(wallet) for wallet in followed]
-            return answer_whales([record for record in records if record is not None])
+            return answer_whales(await _whales(store))
         case "why":
             return await _why(store, argument)
         case _:
             raise InquireError(f"expected a question that is known, received {command!r}")
+
+
+async def _whales(store: PostgresStore) -> list[WhaleRow]:
+    followed = sorted(await store.list_followed())[:ROWS_MAX]
+    records = [await store.load_whale(wallet) for wallet in followed]
+    earned = {line.key: line.pnl for line in await list_pnl(store, PnlBy.WHALE)}
+    active = await count_active(store)
+    return [
+        WhaleRow(
+            record,
+            earned.get(record.standing.wallet, Pnl()),
+            active.get(record.standing.wallet, 0),
+        )
+        for record in records
+        if record is not None
+    ]
 
 
 async def _why(store: PostgresStore, beginning: str) -> Answer:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import aiohttp
 from temporalio.client import Client
 
+from answers import short
 from storage.audit import (
     Hop,
     OrderSum,
@@ -22,6 +23,10 @@ from storage.audit import (
 )
 from storage.limits import audit_limits
 from storage.postgres import PostgresStore
+from storage.recount import audit_books
+from storage.view_money import list_equity
+from storage.view_pnl import PnlTotal, load_total
+from trading.portfolio import CurveFigures, measure_curve
 from trading.types import ZERO, SignalState, Wallet
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -30,6 +35,7 @@ WORKFLOWS_LEFT = (
     "OR WorkflowType='PositionWorkflow')"
 )
 CENT = Decimal("0.01")
+POINTS_MAX = 2000
 _COPIED = (SignalState.FILLED, SignalState.PARTIAL)
 
 
@@ -73,6 +79,9 @@ class Report:
     mode: str
     profile: str
     play: PlayState
+    pnl: PnlTotal
+    book_drifts: int
+    curve: CurveFigures | None
 
     @property
     def balances(self) -> bool:
@@ -86,6 +95,8 @@ class Report:
             and self.reservations_left == 0
             and self.workflows_left == 0
             and self.limit_breaches == 0
+            and self.book_drifts == 0
+            and self.pnl.gap == 0
         )
 
     @property
@@ -110,7 +121,10 @@ class Report:
             "reservations_left": self.reservations_left,
             "workflows_left": self.workflows_left,
             "limit_breaches": self.limit_breaches,
+            "book_drifts": self.book_drifts,
             "realised_pnl_usd": str(self.realised_pnl_usd),
+            **_pnl(self.pnl),
+            "drawdown_worst": None if self.curve is None else f"{self.curve.drawdown_worst:.6f}",
             "latency_ms": {name: _hop(hop) for name, hop in self.latency_ms.items()},
             "seconds": str(self.seconds),
             "mode": self.mode,
@@ -137,7 +151,12 @@ class Report:
             ("reservations left", str(self.reservations_left)),
             ("workflows left", str(self.workflows_left)),
             ("limit breaches", str(self.limit_breaches)),
+            (
+                "books recounted",
+                f"{self.book_drifts} differences, P&L off by ${short(self.pnl.gap)}",
+            ),
             ("realised P&L", f"${self.realised_pnl_usd:+,.2f}"),
+            ("equity", _equity_text(self.pnl, self.curve)),
             ("signal to order", "none" if sent is None else _hop_text(sent)),
             ("tape", f"{self.play.tape} at speed {self.play.speed}, {self.seconds} s"),
         )
@@ -194,6 +213,9 @@ async def make_report(subject: ReportSubject) -> Report:
         mode=subject.mode,
         profile=subject.profile,
         play=play,
+        pnl=await load_total(store),
+        book_drifts=len(await audit_books(store)),
+        curve=measure_curve(await list_equity(store, POINTS_MAX, since)),
     )
 
 
@@ -267,6 +289,23 @@ async def _fetch(venue_url: str, path: str) -> object:
     ):
         answer.raise_for_status()
         return await answer.json()
+
+
+def _pnl(total: PnlTotal) -> dict[str, object]:
+    """Write the wallet's whole P&L, of all plays."""
+    return {
+        "pnl_usd": short(total.pnl.total),
+        "unrealised_pnl_usd": short(total.pnl.unrealised),
+        "fees_usd": short(total.pnl.fees),
+        "equity_usd": short(total.account.equity),
+        "deposits_usd": short(total.account.deposits),
+        "pnl_gap_usd": short(total.gap),
+    }
+
+
+def _equity_text(total: PnlTotal, curve: CurveFigures | None) -> str:
+    worst = "" if curve is None else f", worst drawdown {curve.drawdown_worst:.2%}"
+    return f"${total.account.equity:,.2f} of ${total.account.deposits:,.2f} deposited{worst}"
 
 
 def _hop(hop: Hop) -> dict[str, object]:

@@ -101,8 +101,6 @@ class TradeDetailView:
 def view_position(row: PositionRow, ui: TemporalUi) -> PositionView:
     """Add value, P&L and a link. P&L is (mark - entry) x size, for every token alike."""
     record = row.record
-    mark = record.mark_price if row.payout is None else row.payout
-    pnl, share = _unrealised(record.size, record.avg_entry_price, mark)
     return PositionView(
         position_id=record.position_id,
         state=record.state,
@@ -113,12 +111,12 @@ def view_position(row: PositionRow, ui: TemporalUi) -> PositionView:
         settled_size=record.settled_size,
         is_provisional=record.size != record.settled_size,
         avg_entry_price=record.avg_entry_price,
-        mark_price=mark,
+        mark_price=row.mark_price,
         marked_at=record.marked_at,
         exposure=record.exposure,
-        bid_value=None if mark is None else Usd(record.size * mark),
-        unrealised_pnl=pnl,
-        unrealised_share=share,
+        bid_value=row.bid_value,
+        unrealised_pnl=row.unrealised_pnl,
+        unrealised_share=_unrealised_share(row),
         realised_pnl=record.realised_pnl,
         fees=record.fees,
         levels=LevelsView(
@@ -180,13 +178,11 @@ def view_detail(detail: TradeDetail, ui: TemporalUi) -> TradeDetailView:
     )
 
 
-def _unrealised(
-    size: Shares, entry: Price | None, mark: Price | None
-) -> tuple[Usd | None, Decimal | None]:
-    if entry is None or mark is None:
-        return None, None
-    share = (mark - entry) / entry if entry > 0 else ZERO
-    return Usd((mark - entry) * size), share.quantize(Decimal("0.0001"))
+def _unrealised_share(row: PositionRow) -> Decimal | None:
+    if row.unrealised_pnl is None or row.cost is None:
+        return None
+    share = row.unrealised_pnl / row.cost if row.cost > 0 else ZERO
+    return share.quantize(Decimal("0.0001"))
 
 
 def _slippage(row: OrderRow) -> Decimal | None:

@@ -35,6 +35,7 @@ _GROUPED = """
     SELECT sums.*, {label} AS label FROM sums {joined}
     ORDER BY realised + worth - cost DESC, key LIMIT :most
 """
+_ACTIVE = text("SELECT address, active_positions FROM whales WHERE active_positions > 0")
 _POSITIONS = text(
     """
     SELECT p.*, coalesce(t.outcome || ', ', '') || coalesce(m.question, p.token_id) AS label
@@ -145,6 +146,16 @@ async def list_pnl(db: Database, by: PnlBy, limit: int = LINES_MAX) -> Sequence[
     async with db.transaction() as connection:
         rows = await _rows(connection, db, query, limit)
     return [PnlLine(row["key"], row["label"], _pnl(row)) for row in rows]
+
+
+async def count_active(db: Database) -> Mapping[Wallet, int]:
+    """Return how many positions each whale has that hold something; those with none are left out.
+
+    All wallets' count: it is kept on the whale, in the transaction of each fill.
+    """
+    async with db.transaction() as connection:
+        rows = (await connection.execute(_ACTIVE)).mappings().all()
+    return {Wallet(row["address"]): row["active_positions"] for row in rows}
 
 
 async def list_position_pnl(db: Database, limit: int = LINES_MAX) -> Sequence[PositionLine]:

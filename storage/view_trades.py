@@ -34,6 +34,7 @@ from trading.types import (
     Shares,
     Side,
     SignalId,
+    Usd,
 )
 
 PARTS_MAX = 100
@@ -62,6 +63,7 @@ async def list_position_rows(db: Database, limit: int) -> Sequence[PositionRow]:
             whale=read_whale_label(row, row["source_whale"]),
             exit_reason=row["exit_reason"],
             payout=_price(row["payout"]),
+            settled_cost=Usd(row["settled_cost"]),
         )
         for row in rows
     ]
@@ -120,8 +122,14 @@ def _trades() -> Select[object]:
         .where(intents.c.signal_id == signals.c.signal_id)
         .lateral("ours")
     )
+    paid = (
+        select(func.coalesce(func.sum(fills.c.fee), 0, type_=MONEY))
+        .join(intents, intents.c.order_hash == fills.c.order_id)
+        .where(intents.c.signal_id == signals.c.signal_id, fills.c.settlement != "FAILED")
+        .scalar_subquery()
+    )
     source = join_labels(signals.join(ours, true()), signals.c.token_id, signals.c.wallet)
-    return select(signals, *LABELS, *ours.c).select_from(source)
+    return select(signals, *LABELS, *ours.c, paid.label("ours_fees")).select_from(source)
 
 
 def _read_trade(row: RowMapping) -> TradeRow:
@@ -135,6 +143,7 @@ def _read_trade(row: RowMapping) -> TradeRow:
         avg_fill_price=_price(row["ours_price"]),
         latency_ms=row["ours_latency"],
         position_id=None if position_id is None else PositionId(position_id),
+        fees=Usd(row["ours_fees"]),
     )
 
 

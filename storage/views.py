@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from storage.port import Event, PositionRecord, StoredSignal
 from trading.types import (
+    ZERO,
     IntentId,
     OrderHash,
     OrderState,
@@ -92,13 +93,43 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """A position and what it is about; `payout` of a share is known once it is resolved."""
+    """A position and what it is about; `payout` of a share is known once it is resolved.
+
+    `settled_cost` is what its confirmed shares cost, exact.
+    """
 
     record: PositionRecord
     token: TokenLabel
     whale: WhaleLabel
     exit_reason: str | None = None
     payout: Price | None = None
+    settled_cost: Usd = Usd(ZERO)
+
+    @property
+    def mark_price(self) -> Price | None:
+        """Return what a share is worth: the payout, or the last mark."""
+        return self.record.mark_price if self.payout is None else self.payout
+
+    @property
+    def bid_value(self) -> Usd | None:
+        """Return what is held at the mark, what is not confirmed yet too."""
+        return None if self.mark_price is None else Usd(self.record.size * self.mark_price)
+
+    @property
+    def cost(self) -> Usd | None:
+        """Return what is held cost: exact once confirmed, by the average until then."""
+        record = self.record
+        if record.size == record.settled_size:
+            return self.settled_cost
+        entry = record.avg_entry_price
+        return None if entry is None else Usd(record.size * entry)
+
+    @property
+    def unrealised_pnl(self) -> Usd | None:
+        """Return size x (mark - entry), for YES and NO alike."""
+        if self.bid_value is None or self.cost is None:
+            return None
+        return Usd(self.bid_value - self.cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +144,7 @@ class TradeRow:
     avg_fill_price: Price | None = None
     latency_ms: Decimal | None = None
     position_id: PositionId | None = None
+    fees: Usd = Usd(ZERO)
 
 
 @dataclass(frozen=True, slots=True)

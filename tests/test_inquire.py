@@ -61,6 +61,7 @@ async def test_positions_are_shown_with_what_they_are_worth(stack: Stack) -> Non
     [row] = json.loads(json.dumps(answer.as_json()))
     assert (row["size"], row["avg_entry_price"]) == ("100", "0.5")
     assert Decimal(row["unrealised_pnl"]) == 10
+    assert (row["settled_cost"], row["bid_value"], row["payout"]) == ("50", "60", None)
     header, line = answer.as_text().splitlines()
     assert header.startswith("STATE")
     assert "Deep-Blue (invented)" in line
@@ -76,7 +77,7 @@ async def test_trades_are_shown_newest_first_with_reasons(stack: Stack) -> None:
     rows = json.loads(json.dumps(answer.as_json()))
     assert [row["state"] for row in rows] == ["FILTERED", "WAITING"]
     assert (rows[0]["reason"], rows[0]["numbers"]) == ("SPREAD_TOO_WIDE", {"spread": "0.05"})
-    assert rows[1]["filled_size"] == "100"
+    assert (rows[1]["filled_size"], rows[1]["fees"]) == ("100", "0")
     _, refused, copied = answer.as_text().splitlines()
     assert HEX[:12] in refused
     assert "SPREAD_TOO_WIDE" in refused
@@ -88,6 +89,8 @@ async def test_whales_are_shown_with_their_scores(stack: Stack) -> None:
     [row] = json.loads(json.dumps(answer.as_json()))
     assert (row["pseudonym"], row["total_volume"]) == ("Deep-Blue", "123456.789")
     assert "58.0%" in answer.as_text()
+    assert row["active_positions"] == 1
+    assert (row["ours"]["unrealised_pnl"], row["ours"]["positions"]) == ("10", 1)
 
 
 async def test_status_tells_money_limits_and_what_holds_entries(stack: Stack) -> None:
@@ -98,6 +101,9 @@ async def test_status_tells_money_limits_and_what_holds_entries(stack: Stack) ->
     assert found["exposure"] == {"used": "50", "cap": "35000"}
     assert "allowed" in answer.as_text()
     assert "$50.00 of $35,000.00" in answer.as_text()
+    assert found["money"]["deposits"] == "10000"
+    assert found["equity_curve"]["points"] == []
+    assert "no sample yet" in answer.as_text()
 
 
 async def test_why_explains_a_signal_by_the_beginning_of_its_id(stack: Stack) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
+from sqlalchemy import text
 from temporalio.client import Client
 
 from report import ReportSubject, make_report, play_of
@@ -112,6 +113,19 @@ async def test_books_that_agree_differ_by_nothing(subject: ReportSubject) -> Non
     shown = at_rest.as_json()
     assert (shown["balances"], shown["fills_delta"], shown["tape"]) == (True, "0.000000", "t")
     assert dict(at_rest.as_lines())["orders"] == "1 at the venue, 1 in the records"
+
+
+async def test_books_that_do_not_add_up_are_told(subject: ReportSubject) -> None:
+    good = await make_report(subject)
+    assert good.book_drifts == good.pnl.gap == 0
+    assert good.as_json()["pnl_gap_usd"] == "0"
+    async with subject.store.transaction() as connection:
+        await connection.execute(text("UPDATE balances SET cash = cash + 1"))
+    bad = await make_report(subject)
+    assert bad.book_drifts > 0
+    assert bad.pnl.gap == -1
+    assert not bad.balances
+    assert ("books recounted", f"{bad.book_drifts} differences, P&L off by $-1") in (bad.as_lines())
 
 
 async def test_an_order_that_only_the_venue_knows_is_unmatched(
