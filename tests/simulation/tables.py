@@ -189,8 +189,6 @@ def load_account(tables: Tables) -> Account:
 
 def _worth(row: PositionRow) -> Decimal:
     record = row.record
-    if record.state.is_over:
-        return ZERO
     marks = (row.payout, record.mark_price, record.avg_entry_price)
     return record.settled_size * next((mark for mark in marks if mark is not None), ZERO)
 
