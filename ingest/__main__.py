@@ -13,6 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from account import AccountError, load_account
 from exchange.polymarket.account import PolymarketBooks
+from exchange.polymarket.activity import ActivityApi
 from exchange.polymarket.chain import ChainFeed
 from exchange.polymarket.client import PolymarketGateway, TradingAccount
 from exchange.polymarket.data_api import DataApi
@@ -21,9 +22,11 @@ from exchange.polymarket.market_data import PolymarketMarketData
 from exchange.polymarket.rtds import RtdsFeed
 from exchange.polymarket.signing import NoSigner
 from ingest.account import AccountListener
+from ingest.activity import ActivityFeed
 from ingest.equity import EquitySampler
 from ingest.follow import Follower
 from ingest.health import FeedHealth
+from ingest.mirror import MirrorWatch
 from ingest.record import Recorder
 from ingest.scout import MarketScout
 from ingest.watch import PriceWatch, WatchPorts
@@ -93,6 +96,7 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
             health.tell(store),
             scout.run(),
             _follower(ears, scout).run(whales.followed),
+            MirrorWatch(store, _recorder(ears), health, utc_now).run(),
             AccountListener(gateway, store, store, health, utc_now).run(),
             watch.run(),
             EquitySampler(store, utc_now).run(),
@@ -102,13 +106,19 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
 
 
 def _follower(ears: Ears, scout: MarketScout) -> Follower:
+    store, access = ears.store, ears.access
+    activity = ActivityFeed(ActivityApi(access), (store, store), ears.health, utc_now)
     return Follower(
-        [scout.beside(ChainFeed(ears.access)), scout.beside(RtdsFeed(ears.access))],
-        Recorder(ears.store, ears.store, ears.health, utc_now),
+        [scout.beside(feed) for feed in (ChainFeed(access), RtdsFeed(access), activity)],
+        _recorder(ears),
         ears.health,
         ears.settings.rules.aggregation,
         utc_now,
     )
+
+
+def _recorder(ears: Ears) -> Recorder:
+    return Recorder(ears.store, ears.store, ears.health, utc_now)
 
 
 async def _watch(ears: Ears) -> PriceWatch:
