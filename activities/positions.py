@@ -2,45 +2,47 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
+from typing import Protocol
 
 from temporalio import activity
 
+from activities.commands import EventBook
+from activities.details import describe_position, pnl_of
+from activities.leaving import ExitDesk, ExitPorts
 from activities.markets import MarketDesk
-from activities.records import Attempt, ExitStep, PositionReview
+from activities.records import ExitStep, PositionCommand, PositionNote, PositionReview
 from exchange.port import OrderGateway, UnavailableError
+from storage.exit_port import ExitStore, Hold
 from storage.level_port import LevelStore, exit_levels, kept_levels
 from storage.port import (
     Event,
-    FactStore,
     Mark,
     OrderStore,
     PositionRecord,
     StorageUnavailableError,
 )
 from trading.exits import ExitLevels, ExitWatch, levels_at_entry, read_exit
-from trading.levels import change_levels, follow_bid
-from trading.orders import Intent
+from trading.levels import change_levels, follow_bid, place_on_grid
+from trading.requests import reason_of
 from trading.rules import ExitRules
 from trading.types import (
-    ZERO,
     ExitReason,
+    ExitRequest,
     LevelChange,
     Market,
-    OrderHash,
     PositionId,
     PositionState,
-    Price,
-    Shares,
-    Side,
-    Usd,
 )
 
-CENT_OF_A_SHARE = Decimal("0.01")
 SWAPS_MAX = 10
 REDEMPTION_POLL = timedelta(seconds=1)
+
+
+class OwnerBook(ExitStore, EventBook, Protocol):
+    """What a position's owner keeps beside it: exits, holds, and what it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,8 @@ class PositionPorts:
     gateway: OrderGateway
     orders: OrderStore
     positions: LevelStore
-    facts: FactStore
+    book: OwnerBook
     markets: MarketDesk
-
-
-@dataclass(frozen=True, slots=True)
-class _Sales:
-    """What one exit has offered and sold so far."""
-
-    size: Shares
-    attempts: int
-    order_hashes: tuple[OrderHash, ...]
-    left: tuple[OrderHash, ...]  # that the venue may still fill, or that were never sent
-    unended: Intent | None  # the newest of these
 
 
 async def rest(time: timedelta) -> None:
@@ -84,6 +75,8 @@ class PositionActivities:
         self._rules = rules
         self._clock = clock
         self._pause = pause
+        leaving = ExitPorts(ports.gateway, ports.orders, ports.book)
+        self._exits = ExitDesk(leaving, rules, clock)
 
     @activity.defn
     async def review_position(self, position_id: PositionId) -> PositionReview:
@@ -91,44 +84,75 @@ class PositionActivities:
         record = await self._load(position_id)
         market = await self._market(record)
         if record.state.is_over or market.payouts is not None:
-            return self._review(record, market)
+            return await self._review(record, market)
         record = await self._marked(record, market)
         reason = await self._due_exit(record, market)
-        return self._review(record, market, reason)
+        return await self._review(record, market, reason)
 
     @activity.defn
-    async def set_levels(self, position_id: PositionId, change: LevelChange) -> None:
-        """Move or drop levels on a person's word, and keep who and why."""
+    async def set_levels(self, position_id: PositionId, change: LevelChange, key: str = "") -> None:
+        """Move or drop levels on a person's word, and keep who and why, once for each `key`."""
         for _ in range(SWAPS_MAX):
             if await self._change_levels(await self._load(position_id), change):
                 break
         else:
             raise StorageUnavailableError(f"the levels of {position_id} never stood still")
-        await self._ports.facts.record_event(
-            Event(
-                type="levels_set",
-                severity="INFO",
-                title=f"{change.who} set exit levels: {change.why}",
-                at=self._clock(),
-                ids={"position_id": position_id},
-            )
+        event = Event(
+            type="levels_set",
+            severity="INFO",
+            title=f"{change.who} set exit levels: {change.why}",
+            at=self._clock(),
+            ids={"position_id": position_id},
+            metadata=_levels_in_words(await self._load(position_id)),
         )
+        await self._ports.book.record_event_once(key or f"{position_id}/{self._clock()}", event)
+
+    @activity.defn
+    async def obey(self, note: PositionNote) -> None:
+        """Keep what a person asked of a position, and a hold for as long as it lasts."""
+        command, now = note.command, self._clock()
+        if note.kind is PositionCommand.HOLD:
+            hold = Hold(note.position_id, command.who, command.why, now)
+            await self._ports.book.hold_position(hold)
+        if note.kind is PositionCommand.RELEASE:
+            await self._ports.book.release_position(note.position_id)
+        event = Event(
+            type=f"position_{note.kind}",
+            severity="INFO",
+            title=f"{command.who} asked to {note.words}: {command.why}",
+            at=now,
+            ids={"position_id": note.position_id},
+            metadata={"who": command.who, "why": command.why},
+        )
+        await self._ports.book.record_event_once(note.key, event)
 
     @activity.defn
     async def begin_exit(
-        self, position_id: PositionId, reason: ExitReason, share: Decimal
+        self,
+        position_id: PositionId,
+        reason: ExitReason,
+        share: Decimal,
+        asked: tuple[ExitRequest, ...] = (),
     ) -> ExitStep:
-        """Begin the position's one exit, or join the one that runs; fix how much it sells."""
-        epoch = await self._ports.positions.begin_exit(position_id, reason, self._clock())
+        """Begin the position's one exit, or join the one that runs; how much it sells stays fixed.
+
+        Those who `asked` come to one share together; with none, `reason` and `share` count.
+        """
+        asked = asked or (ExitRequest(reason, share),)
+        await self._ports.positions.begin_exit(position_id, reason_of(asked), self._clock())
         record = await self._load(position_id)
-        held = record.size + (await self._sales(record, epoch)).size  # when the exit began
-        target = Shares((held * share).quantize(CENT_OF_A_SHARE, ROUND_DOWN))
-        return await self._step(record, _first_step(epoch, reason, target))
+        return await self._exits.begin(record, await self._market(record), asked)
 
     @activity.defn
     async def next_exit_step(self, position_id: PositionId, step: ExitStep) -> ExitStep:
         """Tell what is left to sell after an attempt: more, nothing yet, or nothing at all."""
-        return await self._step(await self._load(position_id), step)
+        record = await self._load(position_id)
+        return await self._exits.next(record, await self._market(record), step)
+
+    @activity.defn
+    async def page_exit(self, position_id: PositionId, step: ExitStep, name: str) -> None:
+        """Tell a person of an exit that is not done, once for each name."""
+        await self._exits.page(position_id, step.exit_epoch, name, step.summary)
 
     @activity.defn
     async def end_exit(self, position_id: PositionId) -> PositionState:
@@ -167,53 +191,6 @@ class PositionActivities:
         )
         return settled.state
 
-    async def _step(self, record: PositionRecord, step: ExitStep) -> ExitStep:
-        market = await self._market(record)
-        sales = await self._sales(record, step.exit_epoch)
-        step = replace(
-            step,
-            number=sales.attempts + 1,
-            order_hashes=sales.order_hashes,
-            left=sales.left,
-        )
-        if sales.unended is not None:
-            return _again(sales.unended, step)
-        left = min(step.target - sales.size, record.size)
-        may_sell = step.exit_epoch > 0 and not market.is_closed and market.payouts is None
-        if not may_sell or left < market.min_size:
-            summary = f"sold {sales.size} of {step.target}"
-            return replace(step, is_finished=True, attempt=None, summary=summary)
-        sellable = min(left, record.settled_size).quantize(CENT_OF_A_SHARE, ROUND_DOWN)
-        if sellable < market.min_size:
-            return replace(step, attempt=None, summary="waiting for the entry to settle")
-        attempt = Attempt(
-            number=step.number,
-            side=Side.SELL,
-            size=Shares(sellable),
-            limit_price=None,
-            position_id=record.position_id,
-            exit_epoch=step.exit_epoch,
-            exit_reason=step.reason,
-        )
-        return replace(step, attempt=attempt, summary=f"sell {sellable} of {step.target}")
-
-    async def _sales(self, record: PositionRecord, epoch: int) -> _Sales:
-        size, attempts = ZERO, 0
-        left: list[OrderHash] = []
-        unended: Intent | None = None
-        order_hashes = await self._ports.orders.orders_of_exit(record.position_id, epoch)
-        for order_hash in order_hashes:
-            progress = await self._ports.orders.load_progress(order_hash)
-            intent = await self._ports.orders.load_intent(order_hash)
-            assert progress is not None, f"expected order {order_hash} in the database"
-            assert intent is not None, f"expected a committed intent for order {order_hash}"
-            size += progress.matched
-            attempts = max(attempts, intent.attempt)
-            if not progress.state.is_terminal:
-                left.append(order_hash)
-                unended = intent
-        return _Sales(Shares(size), attempts, tuple(order_hashes), tuple(left), unended)
-
     async def _marked(self, record: PositionRecord, market: Market) -> PositionRecord:
         """Store the bid as mark and set, or trail, the levels of the entry price."""
         book = await self._ports.markets.book(record.token_id)
@@ -233,7 +210,10 @@ class PositionActivities:
         if levels.high_water is None and entry is not None:  # those not named are placed too
             market = await self._market(record)
             levels = levels_at_entry(entry, market.tick_size, self._rules)
-        return await self._swap_levels(record, change_levels(levels, change))
+        levels = change_levels(levels, change)
+        if entry is not None:
+            levels = place_on_grid(levels, entry, (await self._market(record)).tick_size)
+        return await self._swap_levels(record, levels)
 
     async def _swap_levels(self, record: PositionRecord, levels: ExitLevels) -> bool:
         """Store levels unless somebody else moved them since the record was read."""
@@ -260,25 +240,23 @@ class PositionActivities:
         read = read_exit(book, record.size, self._clock(), self._rules)
         return watch.observe(exit_levels(record), read, self._rules)
 
-    def _review(
+    async def _review(
         self, record: PositionRecord, market: Market, reason: ExitReason | None = None
     ) -> PositionReview:
-        mark = record.mark_price or Price(ZERO)
-        entry = record.avg_entry_price or Price(ZERO)
-        pnl = Usd(record.realised_pnl + record.size * (mark - entry))
-        outcome = market.outcome_of(record.token_id)
-        held = f"{record.size:f} {outcome} @ {entry:.4f}, bid {mark:.4f}"
+        hold = await self._ports.book.find_hold(record.position_id)
         return PositionReview(
             position_id=record.position_id,
             state=record.state,
             size=record.size,
             settled_size=record.settled_size,
             exit_epoch=record.exit_epoch,
-            pnl=pnl,
-            summary=f"{record.state} {held}, P&L ${pnl:+.2f} '{market.question}'",
+            pnl=pnl_of(record),
+            summary=describe_position(record, market, hold),
             mark_every_s=int(self._rules.mark_every / timedelta(seconds=1)),
             exit_reason=reason,
             is_resolved=market.payouts is not None and not record.state.is_over,
+            held_by="" if hold is None else f"{hold.who}: {hold.why}",
+            is_sellable=record.size >= market.min_size,
         )
 
     async def _market(self, record: PositionRecord) -> Market:
@@ -294,25 +272,11 @@ class PositionActivities:
         return record
 
 
-def _again(intent: Intent, step: ExitStep) -> ExitStep:
-    """Return the attempt that was committed and has not ended: what it offers is not free yet.
-
-    Its key finds the stored intent again, so that the same order is placed and followed.
-    """
-    attempt = Attempt(
-        number=intent.attempt,
-        side=Side.SELL,
-        size=intent.order.size,
-        limit_price=None,
-        position_id=intent.position_id,
-        exit_epoch=intent.exit_epoch,
-        exit_reason=step.reason,
-    )
-    summary = f"go on with attempt {intent.attempt}"
-    return replace(step, number=intent.attempt, attempt=attempt, summary=summary)
-
-
-def _first_step(epoch: int, reason: ExitReason, target: Shares) -> ExitStep:
-    return ExitStep(
-        epoch, reason, target, number=1, is_finished=False, attempt=None, summary="begins"
-    )
+def _levels_in_words(record: PositionRecord) -> dict[str, str]:
+    """Return the levels as they stand: what was asked for may have been placed elsewhere."""
+    trailing = "off" if record.is_trailing_off else record.trailing_stop_price
+    return {
+        "stop_loss": str(record.stop_loss_price),
+        "take_profit": str(record.take_profit_price),
+        "trailing_stop": str(trailing),
+    }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from trading.types import (
     ExitReason,
@@ -149,15 +150,25 @@ class ShareCommand:
     share: Decimal
 
 
+class PositionCommand(StrEnum):
+    """What a person may ask of a position's owner."""
+
+    CLOSE = "close"
+    CLOSE_SHARE = "close_share"
+    HOLD = "hold"
+    RELEASE = "release"
+    ADOPT_FILLS = "adopt_fills"
+
+
 @dataclass(frozen=True, slots=True)
 class PositionNote:
     """A command that a position's owner accepted; `key` is the same for every repeat of it."""
 
     key: str
-    kind: str
+    kind: PositionCommand
     command: Command
     position_id: PositionId
-    words: str = ""  # what was asked, beyond its kind
+    words: str  # what was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,7 @@ class PositionStart:
 
     position_id: PositionId
     pending: tuple[ExitRequest, ...] = ()
+    held_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

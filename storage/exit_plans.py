@@ -29,6 +29,12 @@ _FIX = Statement(
     RETURNING *
     """
 )
+_ANSWERED = Statement(
+    """
+    SELECT DISTINCT unnest(signal_ids) AS signal_id FROM exits
+    WHERE position_id = :position_id AND exit_epoch < :epoch
+    """
+)
 _SALES = Statement(
     """
     SELECT o.order_id, o.attempt, o.status, o.error,
@@ -79,6 +85,14 @@ async def fix_exit(db: QuickDatabase, plan: ExitPlan) -> ExitPlan:
         began_at=row["began_at"],
         signal_ids=tuple(SignalId(signal_id) for signal_id in row["signal_ids"]),
     )
+
+
+async def list_answered(
+    db: QuickDatabase, position_id: PositionId, epoch: int
+) -> Sequence[SignalId]:
+    """Return the whale's sales that exits of a position before this one have answered."""
+    rows = await db.lane.rows(_ANSWERED, position_id=position_id, epoch=epoch)
+    return sorted(SignalId(row["signal_id"]) for row in rows)
 
 
 async def list_sales(db: QuickDatabase, position_id: PositionId, epoch: int) -> Sequence[SaleOrder]:

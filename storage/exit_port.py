@@ -65,6 +65,9 @@ class ExitStore(Protocol):
     async def fix_exit(self, plan: ExitPlan) -> ExitPlan:
         """Store the plan of an exit unless it has one; return the one that stands."""
 
+    async def list_answered(self, position_id: PositionId, epoch: int) -> Sequence[SignalId]:
+        """Return the whale's sales that exits of a position before this one have answered."""
+
     async def list_sales(self, position_id: PositionId, epoch: int) -> Sequence[SaleOrder]:
         """Return the orders of all attempts of one exit, oldest first."""
 

@@ -126,6 +126,7 @@ class PostgresStore:
     open_exit_review = reviews.open_exit_review
     end_exit = exits.end_exit
     fix_exit = exit_plans.fix_exit
+    list_answered = exit_plans.list_answered
     list_sales = exit_plans.list_sales
     page_exit = exit_plans.page_exit
     hold_position = exit_plans.hold_position

@@ -123,6 +123,7 @@ class Script:
     is_chain_away: bool = False
     refusal: tuple[int, str] = (400, "invalid amounts")  # of REJECT
     hides_shares: bool = False
+    shares: Shares = Shares(ALL)  # in the wallet, as the venue says
     posting: Callable[[], Awaitable[None]] | None = None  # done while a POST is under way
 
 
@@ -255,7 +256,7 @@ class FakeVenue:
     async def fetch_shares(self, token_id: TokenId) -> Shares:
         if self.script.hides_shares:
             raise UnavailableError("expected a balance, received none")
-        return Shares(ZERO) if self.paid_out else Shares(Decimal(1))
+        return Shares(ZERO) if self.paid_out else self.script.shares
 
     async def stream_account(self) -> AsyncIterator[AccountEvent]:
         raise NotImplementedError

@@ -104,6 +104,12 @@ _TROUBLES = (
 _MODES = (("post-only", VenueMode.POST_ONLY), ("cancel-only", VenueMode.CANCEL_ONLY))
 
 
+def trouble_in(error: str) -> Trouble | None:
+    """Return what the words of a refusal say about us; source: the venue's error-code page."""
+    error = error.lower()
+    return next((trouble for words, trouble in _TROUBLES if words in error), None)
+
+
 def classify_submit(answer: SubmitAnswer, sent: Submission) -> SubmitOutcome:
     """Classify an answer; everything that proves nothing is UNKNOWN, never a failure.
 
@@ -151,10 +157,7 @@ def _trouble_of(answer: SubmitAnswer) -> Trouble | None:
         return Trouble.CREDENTIALS
     if answer.http_status == 403:
         return Trouble.REGION
-    if answer.http_status != 400:
-        return None
-    error = answer.error.lower()
-    return next((trouble for words, trouble in _TROUBLES if words in error), None)
+    return trouble_in(answer.error) if answer.http_status == 400 else None
 
 
 def _classify_success(answer: SubmitAnswer, sent: Submission, text: str) -> SubmitOutcome:

@@ -34,6 +34,19 @@ HOLD = "hold"
 RELEASE = "release"
 """Updates of a trade; each takes a `Command` and returns when it is accepted."""
 
+CLOSE = "close"
+CLOSE_SHARE = "close_share"
+SET_LEVELS = "set_levels"
+ADOPT_FILLS = "adopt_fills"
+"""Updates of a position, beside `HOLD` and `RELEASE`; each says who and why."""
+
+BREAKERS_CHANGED = "breakers_changed"
+HALT = "halt"
+PULL_SWITCH = "pull_switch"
+RELEASE_SWITCH = "release_switch"
+OVERRIDE_BREAKER = "override_breaker"
+"""Signals and updates of a wallet's guard."""
+
 
 def copy_trade_id(signal_id: SignalId) -> str:
     """Return the workflow id of a signal's trade."""
@@ -48,3 +61,8 @@ def position_workflow_id(position_id: PositionId) -> str:
 def reconcile_id(wallet: Wallet) -> str:
     """Return the id of a wallet's reconciling schedule; its workflows' ids begin with it."""
     return f"reconcile/{wallet}"
+
+
+def risk_guard_id(wallet: Wallet) -> str:
+    """Return the workflow id of a wallet's guard."""
+    return f"risk-guard/{wallet}"

@@ -103,9 +103,25 @@ SWEEP = RemoteStep(
     heartbeat_timeout=timedelta(seconds=10),
 )
 
+# Tried again quickly: it may be the kill switch that waits for a database that is coming back.
+GUARD = RemoteStep(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+    heartbeat_timeout=None,
+)
+GUARD_LOOK_EVERY = timedelta(minutes=5)
+GUARD_EVENTS_MAX = 2_000
+
 HELD_ORDER_MAX = timedelta(seconds=5)
 """How long a committed order may be held: no longer than any is good for its first sending."""
 EXIT_RETRY_FIRST = timedelta(seconds=1)
 EXIT_RETRY_MAX = timedelta(seconds=30)
-POSITION_EVENTS_MAX = 1_000
-"""Events after which a position's workflow continues as new, long before the server's limits."""
+EXIT_PAGES_MIN = (1, 5, 15)
+"""Minutes after which a person is called to an exit that is not done."""
+PAGE_LATE_MAX = timedelta(minutes=1)
+"""A page that is later than this was sent by an earlier run."""
+IDLE_ROUNDS = 2
+"""Rounds of an exit without an order after which a person is called."""
+POSITION_EVENTS_MAX = 900
+"""Events after which a position's workflow continues as new; a step under way takes < 100 more."""

@@ -8,19 +8,43 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.commands import CommandActivities
-    from activities.orders import OrderActivities
     from activities.positions import PositionActivities
     from activities.records import (
+        Command,
         ExitStep,
+        PositionCommand,
+        PositionNote,
         PositionReview,
         PositionStart,
+        ShareCommand,
     )
     from activities.signals import SignalActivities
-    from trading.types import ExitReason, ExitRequest, LevelChange, OrderHash, PositionId
+    from trading.types import (
+        ONE,
+        ExitReason,
+        ExitRequest,
+        LevelChange,
+        OrderHash,
+        PositionId,
+        PositionState,
+        SignalId,
+    )
     from workflows import names, options
-    from workflows.execution import execute, settle
+    from workflows.control import Control
+    from workflows.execution import settle
+    from workflows.leaving import Leaving, is_history_long
+    from workflows.position_checks import (
+        check_close,
+        check_levels,
+        check_release,
+        check_share,
+        check_words,
+    )
+    from workflows.requests import Requests
 
 LEFT_ORDERS = "a new owner ends the orders of a lost one"
+PLANNED = "an exit sells what was fixed when it began, and pages"
+CLEAN_UP = "exit"  # stands for an exit that an older run began
 
 
 @workflow.defn
@@ -30,17 +54,24 @@ class PositionWorkflow:
     @workflow.init
     def __init__(self, start: PositionStart) -> None:
         self._position_id = start.position_id
-        self._requests: list[ExitRequest] = list(start.pending)
+        self._requests = Requests(start.pending)
+        self._control = Control()
+        self._held_by = start.held_by
+        self._knows_hold = bool(start.held_by)
+        self._exit: ExitStep | None = None
+        self._last: PositionReview | None = None
         self._has_news = False
+        self._has_late_fills = False
 
     @workflow.run
     async def run(self, start: PositionStart) -> PositionReview:
         """Own the position until it is over.
 
         A cancellation is kept as an event and otherwise ignored: nobody would watch the levels or
-        redeem the position of a cancelled owner. Who wants it sold requests an exit.
+        redeem the position of a cancelled owner. Who wants it sold closes it.
         """
-        owning = asyncio.ensure_future(self._own(start))
+        del start  # it was taken before any message could come
+        owning = asyncio.ensure_future(self._own())
         while True:
             try:
                 return await asyncio.shield(owning)
@@ -49,26 +80,11 @@ class PositionWorkflow:
                     raise
                 self._note_refused_cancel()
 
-    async def _own(self, start: PositionStart) -> PositionReview:
-        review = await self._look()
-        while not review.is_over:
-            if review.is_resolved:
-                await self._redeem()
-            elif self._requests or review.wants_exit:
-                await self._exit(review)
-            else:
-                await self._rest(review)
-            if _is_history_long():
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(PositionStart(start.position_id, tuple(self._requests)))
-            review = await self._look()
-        await self._turn_away()
-        return review
-
     @workflow.signal(name=names.REQUEST_EXIT)
     def request_exit(self, request: ExitRequest) -> None:
-        """Ask for (a share of) the position to be sold; joins the exit that runs."""
-        self._requests.append(request)
+        """Ask for (a share of) the position to be sold; joins or follows the exit that runs."""
+        self._requests.add(request, is_held=bool(self._held_by))
+        self._loosen()
 
     @workflow.signal(name=names.FILLS_CHANGED)
     def fills_changed(self) -> None:
@@ -76,35 +92,119 @@ class PositionWorkflow:
         self._has_news = True
 
     @workflow.update
+    async def close(self, command: Command) -> None:
+        """Sell everything, held or not; accepted, it is not yet sold."""
+        self.request_exit(ExitRequest(ExitReason.OPERATOR, ONE, None, command.who, command.why))
+        await self._obey(PositionCommand.CLOSE, command, "close it")
+
+    @workflow.update
+    async def close_share(self, command: ShareCommand) -> None:
+        """Sell a share of what is held when the exit begins."""
+        asked = Command(command.who, command.why)
+        self.request_exit(
+            ExitRequest(ExitReason.OPERATOR, command.share, None, command.who, command.why)
+        )
+        await self._obey(PositionCommand.CLOSE_SHARE, asked, f"close {command.share:f} of it")
+
+    @workflow.update
     async def set_levels(self, change: LevelChange) -> PositionReview:
         """Move or drop exit levels; needs who and why."""
         await workflow.execute_local_activity_method(
             PositionActivities.set_levels,
-            args=[self._position_id, change],
+            args=[self._position_id, change, self._update_key()],
             summary=f"levels set by {change.who}",
             **options.RECORD,
         )
         self._has_news = True  # a level may have been set beyond the price
         return await self._review()
 
+    @workflow.update
+    async def hold(self, command: Command) -> None:
+        """Let no automatic exit begin or go on, not even a stop-loss; a person's close goes."""
+        self._knows_hold, self._held_by = True, f"{command.who}: {command.why}"
+        self._loosen()
+        await self._obey(PositionCommand.HOLD, command, "hold it")
+        await self._review()
+
+    @workflow.update
+    async def release(self, command: Command) -> None:
+        """Let automatic exits begin and go on again; what is due goes at once."""
+        self._knows_hold, self._held_by = True, ""
+        self._loosen()
+        await self._obey(PositionCommand.RELEASE, command, "release it")
+        self._has_news = True
+
+    @workflow.update
+    async def adopt_fills(self, command: Command) -> None:
+        """Tell that late fills were booked; a position that is about to end looks again."""
+        self._has_news = self._has_late_fills = True
+        await self._obey(PositionCommand.ADOPT_FILLS, command, "look at late fills")
+
+    @close.validator
+    def _check_close(self, command: Command) -> None:
+        check_words(command, is_over=self._is_over)
+        check_close(self._last)
+
+    @close_share.validator
+    def _check_close_share(self, command: ShareCommand) -> None:
+        check_words(command, is_over=self._is_over)
+        check_close(self._last)
+        check_share(command)
+
     @set_levels.validator
     def _check_levels(self, change: LevelChange) -> None:
-        if not change.who or not change.why:
-            raise ValueError("expected who and why, received an empty one")
+        check_words(change, is_over=self._is_over)
+        check_levels(change)
 
-    def _note_refused_cancel(self) -> None:
-        key = f"{workflow.info().workflow_id}/{workflow.info().run_id}/cancel"
-        workflow.start_activity_method(
-            CommandActivities.note_refused_cancel,
-            args=[key, self._position_id],
-            summary="a position is never without an owner",
-            **options.NOTE,
-        )
+    @hold.validator
+    def _check_hold(self, command: Command) -> None:
+        check_words(command, is_over=self._is_over)
+
+    @release.validator
+    def _check_release(self, command: Command) -> None:
+        check_words(command, is_over=self._is_over)
+        check_release(self._held_by)
+
+    @adopt_fills.validator
+    def _check_adopt(self, command: Command) -> None:
+        check_words(command, is_over=False)  # they may be what makes it go on
+
+    @property
+    def _is_over(self) -> bool:
+        return self._last is not None and self._last.is_over
+
+    async def _own(self) -> PositionReview:
+        review = await self._look()
+        while True:
+            if not review.is_over:
+                await self._live(review)
+            elif await self._is_left_alone():
+                return review
+            if is_history_long():
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                waiting = self._requests.waiting
+                workflow.continue_as_new(PositionStart(self._position_id, waiting, self._held_by))
+            review = await self._look()
+
+    async def _live(self, review: PositionReview) -> None:
+        """Do the one thing that is to be done next."""
+        is_held = bool(self._held_by)
+        is_due = review.exit_reason is not None and not is_held
+        is_leaving = review.state is PositionState.EXITING
+        if review.is_resolved:
+            await self._redeem()
+        elif is_leaving or is_due or self._requests.may_begin(is_held=is_held):
+            await self._leave(review)
+        else:
+            await self._rest(review)
 
     async def _look(self) -> PositionReview:
         """Review for the main loop: what is told from now on is news."""
-        self._has_news = False
-        return await self._review()
+        self._has_news = self._has_late_fills = False
+        review = await self._review()
+        if not self._knows_hold:  # an earlier owner may have been told
+            self._knows_hold, self._held_by = True, review.held_by
+        return review
 
     async def _review(self) -> PositionReview:
         review = await workflow.execute_activity_method(
@@ -113,7 +213,8 @@ class PositionWorkflow:
             summary="mark it, look at its levels and its market",
             **options.REVIEW,
         )
-        workflow.set_current_details(review.summary)
+        self._last = review
+        self._show()
         workflow.upsert_search_attributes([names.TRADE_STATE.value_set(review.state.value)])
         return review
 
@@ -123,78 +224,93 @@ class PositionWorkflow:
         timeout = timedelta(seconds=review.mark_every_s) + jitter
         try:
             await workflow.wait_condition(
-                lambda: bool(self._requests) or self._has_news,
+                lambda: self._requests.may_begin(is_held=bool(self._held_by)) or self._has_news,
                 timeout=timeout,
                 timeout_summary="P&L timer",
             )
         except TimeoutError:
             return
 
-    async def _exit(self, review: PositionReview) -> None:
-        """Sell what was asked for, however long it takes; requests that come meanwhile join."""
-        asked, self._requests = self._requests, []
+    async def _leave(self, review: PositionReview) -> None:
+        """Take the one exit; those who ask while it runs follow it, or are served by a whole one.
+
+        What a run leaves unfinished the next one goes on with: its plan is on record.
+        """
+        if not workflow.patched(PLANNED):
+            await self._leave_as_before(review)
+            return
+        asked = self._asked(review)
+        step = await self._begin_exit(asked)
+        if not step.is_served:
+            self._requests.put_back(asked)
+        leaving = Leaving(self._position_id, self._control, self._show_exit)
+        step = await leaving.carry_out(step)
+        if not step.is_finished:
+            return
+        served = {r.signal_id for r in asked if step.is_served}
+        if step.is_whole:
+            served.update(r.signal_id for r in self._requests.take())
+        await self._end_exit()
+        wanted = dict.fromkeys([*step.signal_ids, *sorted(s for s in served if s is not None)])
+        await self._answer(tuple(wanted), step.order_hashes)
+
+    def _asked(self, review: PositionReview) -> tuple[ExitRequest, ...]:
+        """Return who is to be served by a new exit; nobody when one runs already."""
+        if review.state is PositionState.EXITING:
+            return ()
+        is_held = bool(self._held_by)
+        asked = self._requests.take(is_held=is_held)
+        if review.exit_reason is not None and not is_held:
+            asked = (*asked, ExitRequest(review.exit_reason, ONE, who="levels"))
+        return asked
+
+    async def _leave_as_before(self, review: PositionReview) -> None:
+        """Exit as runs did that began before exits were planned."""
+        asked = self._requests.take()
         is_whole = review.exit_reason is not None or not asked
         reason = review.exit_reason or (asked[0].reason if asked else ExitReason.OPERATOR)
-        share = Decimal(1) if is_whole else max(request.share for request in asked)
-        step = await self._begin_exit(reason, share)
+        share = ONE if is_whole else max(request.share for request in asked)
+        step = await self._begin_exit((ExitRequest(reason, share),))
+        leaving = Leaving(self._position_id, self._control, self._show_exit)
         if step.left and workflow.patched(LEFT_ORDERS):
-            await self._finish(step.left)
-            step = await self._next_step(step)
-        step = await self._sell(step)
+            await leaving.finish(step.left)
+            step = await leaving.next_step(step)
+        step = await leaving.sell(step, pages=False)
         await settle(step.order_hashes)
-        if not step.is_finished:  # it goes on in the next run of this workflow
-            waiting = [request for request in asked if request.signal_id is not None]
-            self._requests = [ExitRequest(reason, share, who="exit"), *waiting, *self._requests]
+        if not step.is_finished:
+            waiting = (r for r in asked if r.signal_id is not None)
+            self._requests.put_back([ExitRequest(reason, share, who=CLEAN_UP), *waiting])
             return
-        if share == 1:  # whoever asked meanwhile has been served too
-            asked, self._requests = asked + self._requests, []
-        await workflow.execute_local_activity_method(
-            PositionActivities.end_exit, self._position_id, summary="exit ends", **options.RECORD
-        )
-        await self._answer(tuple(asked), step.order_hashes)
+        if share == ONE:
+            asked = asked + self._requests.take()
+        await self._end_exit()
+        signal_ids = tuple(r.signal_id for r in asked if r.signal_id is not None)
+        await self._answer(signal_ids, step.order_hashes)
 
-    async def _sell(self, step: ExitStep) -> ExitStep:
-        """Try until the exit is finished or the history is long; slower while nothing is sold."""
-        pause = options.EXIT_RETRY_FIRST
-        while not step.is_finished and not _is_history_long():
-            sold = False
-            if step.attempt is not None:
-                sold = (await execute(step.attempt, None, self._note_fills)).filled > 0
-            pause = options.EXIT_RETRY_FIRST if sold else min(pause * 2, options.EXIT_RETRY_MAX)
-            if not sold:
-                await workflow.sleep(pause, summary="before the next exit attempt")
-            step = await self._next_step(step)
-        return step
-
-    async def _finish(self, order_hashes: tuple[OrderHash, ...]) -> None:
-        """Follow to their ends the orders of an owner that was lost during this exit."""
-        for order_hash in order_hashes:
-            await workflow.execute_activity_method(
-                OrderActivities.await_fill,
-                order_hash,
-                summary=f"an earlier owner's order: {order_hash[:10]}…",
-                **options.AWAIT,
-            )
-        await settle(order_hashes)
-
-    async def _begin_exit(self, reason: ExitReason, share: Decimal) -> ExitStep:
-        return await workflow.execute_local_activity_method(
+    async def _begin_exit(self, asked: tuple[ExitRequest, ...]) -> ExitStep:
+        reason = asked[0].reason if asked else ExitReason.OPERATOR
+        step = await workflow.execute_local_activity_method(
             PositionActivities.begin_exit,
-            args=[self._position_id, reason, share],
+            args=[self._position_id, reason, Decimal(1), asked],
             summary=f"exit begins: {reason}",
             **options.RECORD,
         )
+        self._show_exit(step)
+        self._loosen()
+        return step
 
-    async def _next_step(self, step: ExitStep) -> ExitStep:
-        return await workflow.execute_local_activity_method(
-            PositionActivities.next_exit_step,
-            args=[self._position_id, step],
-            summary="what is left to sell",
-            **options.DECIDE,
+    async def _end_exit(self) -> None:
+        await workflow.execute_local_activity_method(
+            PositionActivities.end_exit, self._position_id, summary="exit ends", **options.RECORD
         )
+        self._exit = None
+        self._loosen()
 
-    async def _note_fills(self, position_id: PositionId) -> None:
-        assert position_id == self._position_id, "an exit's fills belong to its own position"
+    def _loosen(self) -> None:
+        """Hold the exit that runs; a person's own goes on, and so does what stands in its way."""
+        is_persons = self._exit is not None and self._exit.reason is ExitReason.OPERATOR
+        by_person = is_persons or self._requests.has_a_persons
+        self._control.is_held = bool(self._held_by) and not by_person
 
     async def _redeem(self) -> None:
         """Wait until the venue has paid the resolved position out, and book it."""
@@ -205,32 +321,62 @@ class PositionWorkflow:
             **options.AWAIT,
         )
 
-    async def _turn_away(self) -> None:
-        """Answer those who asked while the position ended."""
-        while self._requests:
-            asked, self._requests = self._requests, []
-            await self._answer(tuple(asked), ())
+    async def _is_left_alone(self) -> bool:
+        """Answer those who asked while the position ended; False when it may go on after all."""
+        while True:
+            asked = self._requests.take()
+            signal_ids = tuple(r.signal_id for r in asked if r.signal_id is not None)
+            await self._answer(signal_ids, ())
             await workflow.wait_condition(workflow.all_handlers_finished)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+            if not self._requests.may_begin():
+                return not self._has_late_fills
 
     async def _answer(
-        self, requests: tuple[ExitRequest, ...], hashes: tuple[OrderHash, ...]
+        self, signal_ids: tuple[SignalId, ...], hashes: tuple[OrderHash, ...]
     ) -> None:
         """End the whale signals that asked for this exit."""
-        for request in requests:
-            if request.signal_id is not None:
-                await workflow.execute_local_activity_method(
-                    SignalActivities.conclude_exit_signal,
-                    args=[request.signal_id, list(hashes)],
-                    summary="write the end of the whale's exit",
-                    **options.RECORD,
-                )
+        for signal_id in signal_ids:
+            await workflow.execute_local_activity_method(
+                SignalActivities.conclude_exit_signal,
+                args=[signal_id, list(hashes)],
+                summary="write the end of the whale's exit",
+                **options.RECORD,
+            )
+
+    async def _obey(self, kind: PositionCommand, command: Command, words: str) -> None:
+        await workflow.execute_activity_method(
+            PositionActivities.obey,
+            PositionNote(self._update_key(), kind, command, self._position_id, words),
+            summary=f"{kind} by {command.who}",
+            **options.NOTE,
+        )
+
+    def _update_key(self) -> str:
+        update = workflow.current_update_info()
+        assert update is not None, "expected to be in an update"
+        return f"{workflow.info().workflow_id}/{update.id}"
+
+    def _note_refused_cancel(self) -> None:
+        key = f"{workflow.info().workflow_id}/{workflow.info().run_id}/cancel"
+        workflow.start_activity_method(
+            CommandActivities.note_refused_cancel,
+            args=[key, self._position_id],
+            summary="a position is never without an owner",
+            **options.NOTE,
+        )
+
+    def _show_exit(self, step: ExitStep) -> None:
+        self._exit = step
+        self._show()
+
+    def _show(self) -> None:
+        assert self._last is not None, "a position is reviewed before anything else"
+        lines = [self._last.summary]
+        if self._exit is not None:
+            lines.append(f"exit {self._exit.exit_epoch} {self._exit.reason}: {self._exit.summary}")
+        workflow.set_current_details("\n\n".join(lines))
 
 
 def start_of(position_id: PositionId) -> PositionStart:
     """Return what a position's first run starts with."""
     return PositionStart(position_id)
-
-
-def _is_history_long() -> bool:
-    return workflow.info().get_current_history_length() > options.POSITION_EVENTS_MAX

@@ -113,12 +113,13 @@ async def test_a_person_moves_and_drops_levels_and_is_remembered(
 ) -> None:
     events: list[Event] = []
 
-    async def note(event: Event) -> None:
+    async def note(key: str, event: Event) -> bool:
         events.append(event)
+        return bool(key)
 
     position = await desk.opened()
     await review(desk, position)
-    monkeypatch.setattr(desk.store, "record_event", note)
+    monkeypatch.setattr(desk.store, "record_event_once", note)
     change = LevelChange("ann", "news", price("0.40"), price("0"), None)
     await desk.positions.set_levels(position.position_id, change)
     after = await desk.position(position.position_id)

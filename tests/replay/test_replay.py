@@ -19,6 +19,7 @@ from trading.types import OrderHash, SignalId, SignalState
 from workflows import copy_trade, execution, options
 from workflows.control import Control
 from workflows.copy_trade import CopyTradeWorkflow
+from workflows.leaving import Leaving
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
@@ -118,9 +119,9 @@ async def forget_the_venue(trade: CopyTradeWorkflow, signal_id: SignalId) -> Tra
     )
 
 
-async def leave_orders_alone(position: PositionWorkflow, order_hashes: object) -> None:
+async def leave_orders_alone(leaving: Leaving, order_hashes: object) -> None:
     """Begin the next exit order beside one that an earlier owner left."""
-    del position, order_hashes
+    del leaving, order_hashes
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ async def leave_orders_alone(position: PositionWorkflow, order_hashes: object) -
         (copy_trade, "settle", settle_never, "copy-trade-stopped"),
         (CopyTradeWorkflow, "_clean_up", forget_the_venue, "copy-trade-cancelled"),
         (CopyTradeWorkflow, "_clean_up", forget_the_venue, "copy-trade-cancelled-by-command"),
-        (PositionWorkflow, "_finish", leave_orders_alone, "position-cancel-refused"),
+        (Leaving, "finish", leave_orders_alone, "position-cancel-refused"),
     ],
 )
 async def test_a_planted_change_of_the_steps_order_is_found_out(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.records import PositionStart
 from storage.port import StorageUnavailableError
-from tests.simulation import order_records, orphan_records, position_records
+from tests.simulation import exit_records, order_records, orphan_records, position_records
 from tests.simulation.hazards import FREEZE_MAX
 from tests.simulation.loop import MICROS
 from tests.simulation.process import Process
@@ -94,7 +94,12 @@ def _public(module: ModuleType) -> dict[str, Callable[..., object]]:
     }
 
 
-OPERATIONS = _public(order_records) | _public(orphan_records) | _public(position_records)
+OPERATIONS = (
+    _public(order_records)
+    | _public(orphan_records)
+    | _public(position_records)
+    | _public(exit_records)
+)
 for _name, _function in OPERATIONS.items():
     setattr(Records, "fold" if _name == "fold_evidence" else _name, _remote(_function))
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from storage.accounts import Account
+from storage.exit_port import ExitPlan, Hold
 from storage.figures import BookedFill, Figures, compute_figures, redemption_cash
 from storage.limits import Scope, Stake
 from storage.port import Event, PositionRecord, WhaleRecord
@@ -126,6 +127,8 @@ class Tables:
     positions: dict[PositionId, PositionRow] = field(default_factory=dict)
     held: dict[IntentId, Held] = field(default_factory=dict)
     offers: dict[IntentId, Offered] = field(default_factory=dict)
+    exits: dict[tuple[PositionId, int], ExitPlan] = field(default_factory=dict)
+    holds: dict[PositionId, Hold] = field(default_factory=dict)
     used: dict[tuple[Scope, str], Usd] = field(default_factory=dict)
     ledger: dict[tuple[str, str], Usd] = field(default_factory=dict)
     cash: Usd = Usd(ZERO)

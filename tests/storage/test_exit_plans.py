@@ -41,6 +41,8 @@ async def test_the_first_plan_of_an_exit_stands(funded: PostgresStore) -> None:
     assert await funded.fix_exit(other) == plan
     following = replace(other, exit_epoch=2)
     assert await funded.fix_exit(following) == following
+    assert await funded.list_answered(position.position_id, 2) == ["a", "b"]
+    assert await funded.list_answered(position.position_id, 1) == []
     with pytest.raises(StorageError):
         await funded.fix_exit(replace(plan, position_id=PositionId("nobody's")))
 
