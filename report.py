@@ -137,7 +137,7 @@ class Report:
 
     def as_lines(self) -> Sequence[tuple[str, str]]:
         """Return the report for a person."""
-        sent = self.latency_ms.get("committed_to_sent")
+        sent, gap = self.latency_ms.get("committed_to_sent"), short(self.pnl.gap)
         refused = ", ".join(f"{n} {reason}" for reason, n in sorted(self.signals.by_reason.items()))
         states = ", ".join(f"{n} {state}" for state, n in sorted(self.signals.by_state.items()))
         return (
@@ -153,7 +153,7 @@ class Report:
             ("limit breaches", str(self.limit_breaches)),
             (
                 "books recounted",
-                f"{self.book_drifts} differences, P&L off by ${short(self.pnl.gap)}",
+                f"{self.book_drifts} differences, P&L off by ${gap}",
             ),
             ("realised P&L", f"${self.realised_pnl_usd:+,.2f}"),
             ("equity", _equity_text(self.pnl, self.curve)),
