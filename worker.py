@@ -23,6 +23,8 @@ from account import Account, AccountError, open_account
 from activities.commands import CommandActivities
 from activities.dust import DustKeeper
 from activities.evidence import Detective
+from activities.guard import GuardActivities
+from activities.halting import Brake, HaltKeeper, HaltPorts
 from activities.markets import MarketDesk
 from activities.orders import OrderActivities, OrderPorts
 from activities.orphans import OrphanKeeper, OrphanPorts
@@ -40,12 +42,14 @@ from exchange.polymarket.signing import OrderFormV2
 from exchange.port import ExchangeError
 from ingest.crowd import CrowdControl
 from ingest.dispatch import Dispatcher, DispatchPorts
+from ingest.guard import GuardKeeper
 from ingest.owners import TemporalOwners
 from ingest.pace import Pace
 from ingest.reconcile import ReconcileKeeper
 from process import leave, until_stopped, utc_now
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
+from storage.halt_file import HaltFile
 from storage.lease import WalletLease
 from storage.migrate import wait_for_schema
 from storage.port import StorageError
@@ -53,6 +57,7 @@ from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
+from workflows.guard import RiskGuardWorkflow
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
@@ -74,6 +79,7 @@ class Parts:
     account: Account
     registry: CollectorRegistry
     pace: Pace
+    brake: Brake
 
 
 async def run_worker(settings: Settings) -> None:
@@ -97,6 +103,7 @@ async def run_worker(settings: Settings) -> None:
             utc_now,
         )
         reconcile = ReconcileKeeper(client, desk.gateway.wallet)
+        halts, guard = _halt_keeper(parts, desk, owners), _guard_keeper(parts, client)
         dust = DustKeeper(desk.gateway, parts.store, desk.markets, utc_now)
         gc.collect()
         gc.freeze()
@@ -104,7 +111,14 @@ async def run_worker(settings: Settings) -> None:
             metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
             log.info("worker_ready", wallet=desk.gateway.wallet)
             try:
-                await until_stopped(lease.keep(), dispatcher.run(), dust.run(), reconcile.run())
+                await until_stopped(
+                    lease.keep(),
+                    dispatcher.run(),
+                    dust.run(),
+                    reconcile.run(),
+                    halts.run(),
+                    guard.run(),
+                )
             finally:
                 await metrics.cleanup()
 
@@ -140,7 +154,8 @@ async def _parts(settings: Settings) -> AsyncIterator[Parts]:
         bell = PostgresBell(settings.database_url)
         try:
             registry, pace = CollectorRegistry(), Pace(settings.rules.pace)
-            yield Parts(settings, store, bell, access, account, registry, pace)
+            brake = Brake(store, HaltFile(settings.home))
+            yield Parts(settings, store, bell, access, account, registry, pace, brake)
         finally:
             await bell.close()
             await store.close()
@@ -172,7 +187,7 @@ def _worker(client: Client, activities: Sequence[Callable[..., object]], pace: P
     return Worker(
         client,
         task_queue=names.TASK_QUEUE,
-        workflows=[CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow],
+        workflows=[CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow, RiskGuardWorkflow],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=CACHED_WORKFLOWS,
@@ -207,12 +222,18 @@ def _activities(
     return methods_of(
         signals,
         CommandActivities(store, utc_now),
+        GuardActivities(store, rules.risk, utc_now),
         SweepActivities(SweepPorts(store, store, owners, keeper, store), rules.sweep, utc_now),
         PricingActivities(store, store, markets, rules, utc_now),
         RiskActivities(RiskPorts(gateway, store, store, store, markets), rules, utc_now),
         OrderActivities(
             OrderPorts(
-                gateway, store, detective, parts.bell, lease, SendGate(rules.throttle, utc_now)
+                gateway,
+                store,
+                detective,
+                parts.bell,
+                lease,
+                SendGate(rules.throttle, utc_now, brake=parts.brake.holds),
             ),
             rules.orders,
             utc_now,
@@ -221,6 +242,17 @@ def _activities(
             PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now
         ),
     )
+
+
+def _halt_keeper(parts: Parts, desk: Desk, owners: TemporalOwners) -> HaltKeeper:
+    """Return who makes the kill switch work in this process."""
+    store, sign = parts.store, HaltFile(parts.settings.home)
+    ports = HaltPorts(store, store, desk.gateway, parts.bell, sign, owners)
+    return HaltKeeper(ports, parts.brake, utc_now)
+
+
+def _guard_keeper(parts: Parts, client: Client) -> GuardKeeper:
+    return GuardKeeper(client, parts.account.trading.funder, parts.bell)
 
 
 def methods_of(*owners: object) -> list[Callable[..., object]]:

@@ -65,8 +65,12 @@ class OrderActivities:
         later = await self._ports.gate.admit(intent.side)
         if later > NO_WAIT:
             self._raise_for_retry(intent, NOT_NOW, "the venue works no orders now", later)
-        if later > NO_WAIT or not await self._begin_sending(order_hash):
+        if later > NO_WAIT or await self._ports.gate.holds(intent.side):
             return await self._report(intent, await self._too_late(progress))
+        if not await self._begin_sending(order_hash):
+            return await self._report(intent, await self._too_late(progress))
+        if await self._ports.gate.holds(intent.side):
+            return await self._report(intent, await self._held_back(progress))
         outcome = await self._post(intent, progress)
         progress = await self._ports.orders.fold(order_hash, [outcome], self._clock())
         await self._halt_in_trouble(intent, outcome)
@@ -193,6 +197,16 @@ class OrderActivities:
         if progress.state is not OrderState.PREPARED:
             return progress
         ruling = Ruling(OrderState.EXPIRED, "too late to be sent")
+        return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
+
+    async def _held_back(self, progress: OrderProgress) -> OrderProgress:
+        """End what the kill switch stopped between the right to send and the first byte.
+
+        A first copy never left, so the order is over; after an earlier one it stays unknown.
+        """
+        is_first = progress.state is OrderState.PREPARED
+        state = OrderState.CANCELLED if is_first else OrderState.UNKNOWN
+        ruling = Ruling(state, "not sent: the kill switch was pulled")
         return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
 
     def _raise_for_retry(

@@ -12,6 +12,12 @@ from trading.types import Side
 NO_WAIT = timedelta(0)
 
 
+async def never(side: Side) -> bool:
+    """Hold nothing back."""
+    del side
+    return False
+
+
 async def _pause(wait: timedelta) -> None:
     await asyncio.sleep(wait.total_seconds())
 
@@ -24,10 +30,12 @@ class SendGate:
         rules: ThrottleRules,
         clock: Callable[[], datetime],
         pause: Callable[[timedelta], Awaitable[None]] = _pause,
+        brake: Callable[[Side], Awaitable[bool]] = never,
     ) -> None:
         self._rules = rules
         self._clock = clock
         self._pause = pause
+        self._brake = brake
         self._buckets: dict[Side, Bucket] = {}
         self._restriction: Restriction | None = None
 
@@ -55,6 +63,10 @@ class SendGate:
         if wait > NO_WAIT:
             await self._pause(wait)
         return NO_WAIT
+
+    async def holds(self, side: Side) -> bool:
+        """Tell whether the kill switch holds an order of this side back now."""
+        return await self._brake(side)
 
     def note(self, outcome: SubmitOutcome) -> None:
         """Learn from an answer whether the venue works orders."""

@@ -1,6 +1,6 @@
 """Our activities over real records and a fake venue, with everything seeded to trade."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from activities.pricing import PricingActivities
 from activities.reconcile import Part
 from activities.records import Attempt, Ticket
 from activities.risk import RiskActivities, RiskPorts
-from activities.send_gate import SendGate
+from activities.send_gate import SendGate, never
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
 from storage.port import PositionRecord
@@ -62,6 +62,7 @@ class Desk:
     venue: FakeVenue
     rules: Rules
     heartbeats: list[object] = field(default_factory=list)
+    brake: Callable[[Side], Awaitable[bool]] = never
 
     @property
     def markets(self) -> MarketDesk:
@@ -89,7 +90,7 @@ class Desk:
 
     @property
     def orders(self) -> OrderActivities:
-        gate = SendGate(self.rules.throttle, self.clock, self.clock.pause)
+        gate = SendGate(self.rules.throttle, self.clock, self.clock.pause, self.brake)
         ports = OrderPorts(self.venue, self.store, self.detective, self.bell, FakeLease(), gate)
         return OrderActivities(ports, self.rules.orders, self.clock)
 
