@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from math import exp, inf, log, log1p
+from math import exp, inf, log, log1p, prod
 from random import Random
 
 UNITS_MIN = 5
@@ -15,6 +15,7 @@ UNITS_MIN = 5
 ALPHA = 0.05
 _CONFIDENCE = 0.95
 _STAKES = tuple(step / 20 for step in range(1, 20))  # shares of a purse, 5 % to 95 %
+_FEW = 20  # factors multiplied before a logarithm is taken: fast, and they cannot overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def luck_probability(units: Sequence[Unit]) -> float:
     """
     if not units:
         return 1.0
-    purses = [sum(log1p(stake * unit.result) for unit in units) for stake in _STAKES]
+    results = [unit.result for unit in units]
+    purses = [_log_purse(stake, results) for stake in _STAKES]
     best = max(purses)
     log_average = best + log(sum(exp(purse - best) for purse in purses) / len(purses))
     return min(1.0, exp(-log_average))
@@ -88,6 +90,11 @@ def adjusted(probabilities: Sequence[float], tested: int) -> list[float]:
         lowest = min(lowest, probabilities[index] * tested / rank)
         found[index] = min(lowest, 1.0)
     return found
+
+
+def _log_purse(stake: float, results: Sequence[float]) -> float:
+    parts = (results[i : i + _FEW] for i in range(0, len(results), _FEW))
+    return sum(log(prod(1 + stake * result for result in part)) for part in parts)
 
 
 def _resampled(sums: Sequence[float], ends: float, chance: Random) -> float:
