@@ -1,6 +1,6 @@
 """The Data API, version 2: trades, activity, results, allowances and how fresh it all is."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -8,10 +8,12 @@ from aiohttp import web
 from paper.catalogue import list_catalogue
 from paper.data_faults import FailingData
 from paper.data_holdings import Holdings
+from paper.data_moves import MoveDesk
 from paper.data_profits import DataProfits
 from paper.data_rows import (
     Row,
     approvals_row,
+    move_activity_row,
     redeem_activity_row,
     resolution_row,
     trade_activity_row,
@@ -81,6 +83,7 @@ def add_data_routes(
     data = DataApi(venue, trades, holdings)
     wallets, profits = DataWallets(holdings), DataProfits(venue, holdings)
     failing = FailingData(venue.faults, trades)
+    app.router.add_post("/_paper/moves", MoveDesk(venue, trades).serve)
     for path, answer in (
         ("trades", data.trades),
         ("activity", data.activity),
@@ -152,7 +155,7 @@ class DataApi:
         return enveloped(rows, wanted, cursor)
 
     def activity(self, request: web.Request) -> Row:
-        """List a wallet's trades and redemptions, newest first unless asked otherwise.
+        """List a wallet's trades, moves and redemptions, newest first unless asked otherwise.
 
         `type` takes exactly one value; anything else is ignored, as in production.
         """
@@ -165,6 +168,8 @@ class DataApi:
             found += self._traded(user, wanted_fills)
         if "REDEEM" in kinds and not wanted_fills.side:
             found += self._redeemed(user, wanted_fills)
+        if not wanted_fills.side:
+            found += self._moved(user, wanted_fills, kinds)
         direction = choice(request, "sort_direction", ("ASC", "DESC"), "DESC")
         found.sort(key=lambda entry: entry[0])
         if direction == "DESC":
@@ -221,6 +226,17 @@ class DataApi:
             (fill.at, trade_activity_row(fill, market, self._holdings.name_of_fill(fill)))
             for fill in self._trades.visible(self._trades.of_wallet(user))
             if wanted.wants(fill) and (market := self._venue.market(fill.trade.condition_id))
+        ]
+
+    def _moved(self, user: str, wanted: FillFilter, kinds: Container[str]) -> list[tuple[int, Row]]:
+        name = self._holdings.name_of_wallet(user)
+        return [
+            (move.at, move_activity_row(move, market, name))
+            for move in self._trades.moves(wallet=user)
+            if move.kind.value in kinds
+            and wanted.start <= move.at < wanted.end
+            and wanted.names(move.condition_id)
+            and (market := self._venue.market(move.condition_id))
         ]
 
     def _redeemed(self, user: str, wanted: FillFilter) -> list[tuple[int, Row]]:

@@ -9,6 +9,7 @@ from paper.pasts import Outcome, outcomes, shifted
 from paper.positions import Holding, hold
 from paper.public_trades import PublicTrades
 from paper.redemption import Redemption
+from paper.stakes import StakeMove
 from paper.tape import TapeWallet
 from paper.venue import Venue
 
@@ -25,11 +26,12 @@ class Holdings:
 
     def of_wallet(self, wallet: str) -> list[Holding]:
         """Return everything a wallet holds or held in this venue's markets."""
-        return self._hold(self._trades.of_wallet(wallet))
+        return self._hold(self._trades.of_wallet(wallet), self._trades.moves(wallet=wallet))
 
     def of_condition(self, condition_id: str) -> list[Holding]:
         """Return everybody's holdings in one market."""
-        return self._hold(self._trades.of_condition(condition_id))
+        moves = self._trades.moves(condition_id=condition_id)
+        return self._hold(self._trades.of_condition(condition_id), moves)
 
     def outcomes(self, wallet: str) -> list[Outcome]:
         """Return what a wallet's exits brought, its invented past first, by time."""
@@ -65,12 +67,19 @@ class Holdings:
         """Return the public name of a fill's wallet."""
         return self._names.of(fill.wallet, is_invented=fill.has_invented_wallet)
 
+    def name_of_wallet(self, wallet: str) -> str:
+        """Return the public name of an invented wallet."""
+        return self._names.of(wallet, is_invented=True)
+
     def name_of(self, holding: Holding) -> str:
         """Return the public name of a holder."""
         return self._names.of(holding.wallet, is_invented=holding.is_invented)
 
-    def _hold(self, fills: Sequence[PublicFill]) -> list[Holding]:
-        return hold(self._trades.visible(fills), self._venue.market_of, self._redemption)
+    def _hold(self, fills: Sequence[PublicFill], moves: Sequence[StakeMove]) -> list[Holding]:
+        placed = [(move, self._venue.market(move.condition_id)) for move in moves]
+        known = [(move, market) for move, market in placed if market is not None]
+        visible = self._trades.visible(fills)
+        return hold(visible, self._venue.market_of, self._redemption, known)
 
     def _redemption(self, wallet: str, token_id: str) -> Redemption | None:
         told = self._venue.redemptions()

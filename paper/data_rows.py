@@ -14,8 +14,11 @@ from paper.model import MICROS, Market
 from paper.notation import iso_time, json_number
 from paper.positions import Holding, HoldingStatus
 from paper.redemption import Redemption
+from paper.stakes import StakeMove
 
 Row = dict[str, object]
+NO_OUTCOME = 999
+"""What the venue's client reads as none."""
 
 
 def profile(name: str, *, is_invented: bool) -> Row:
@@ -77,6 +80,26 @@ def redeem_activity_row(holding: Holding, redemption: Redemption, name: str) -> 
         "transaction_hash": redemption.transaction_hash,
         **market_part(holding.market, holding.outcome_index),
         **profile(name, is_invented=holding.is_invented),
+    }
+
+
+def move_activity_row(move: StakeMove, market: Market, name: str) -> Row:
+    """Write a move; it is about a market, so that it names no token and no outcome."""
+    return {
+        "type": move.kind.value,
+        "is_combo": False,
+        "proxy_wallet": move.wallet,
+        "token_id": "",
+        "side": "",
+        "size": json_number(move.size),
+        "usdc_size": json_number(move.size),
+        "price": 0,
+        "timestamp": move.at // 1000,
+        "transaction_hash": move.transaction_hash,
+        **market_part(market, 0),
+        "outcome": "",
+        "outcome_index": NO_OUTCOME,
+        **profile(name, is_invented=True),
     }
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from paper.fills import PublicFill
 from paper.model import MICROS, Market, Side
 from paper.redemption import Redemption
+from paper.stakes import StakeKind, StakeMove
 
 
 class HoldingStatus(StrEnum):
@@ -79,6 +80,19 @@ class Holding:
         else:
             self.give_up(fill.at, fill.size, fill.cost)
 
+    def move(self, move: StakeMove) -> None:
+        """Count a move in: a full set is worth a dollar, half of it each token."""
+        self.first_at = self.first_at or move.at
+        self.last_at = move.at
+        worth = 0 if move.kind is StakeKind.CONVERSION else move.size // 2
+        if move.kind is StakeKind.SPLIT:
+            self.size += move.size
+            self.cost += worth
+            self.bought_size += move.size
+            self.bought_cost += worth
+        else:
+            self.give_up(move.at, move.size, worth)
+
     def give_up(self, at: int, size: int, proceeds: int) -> None:
         """Count an exit in; what was never seen bought costs nothing."""
         given = min(size, self.size)
@@ -92,26 +106,48 @@ Redeemed = Callable[[str, str], Redemption | None]
 
 
 def hold(
-    fills: Iterable[PublicFill], market_of: Callable[[str], Market | None], redeemed: Redeemed
+    fills: Iterable[PublicFill],
+    market_of: Callable[[str], Market | None],
+    redeemed: Redeemed,
+    moves: Iterable[tuple[StakeMove, Market]] = (),
 ) -> list[Holding]:
-    """Replay fills, oldest first, into holdings per wallet and token, first entered first.
+    """Replay fills and moves, oldest first, into holdings per wallet and token, in their order.
 
     `redeemed` finds the redemption of a wallet's token. Until there is one, a holding of a
     resolved market waits as REDEEMABLE, whether it won or lost.
     """
-    holdings: dict[tuple[str, str], Holding] = {}
+    holdings = _Holdings()
+    waiting = sorted(moves, key=lambda each: each[0].at, reverse=True)
     for fill in fills:
+        while waiting and waiting[-1][0].at < fill.at:
+            holdings.move(*waiting.pop())
         market = market_of(fill.token_id)
-        if market is None:
-            continue
-        key = (fill.wallet.lower(), fill.token_id)
-        if key not in holdings:
-            index = market.token_ids.index(fill.token_id)
-            holdings[key] = Holding(fill.wallet, market, index, fill.has_invented_wallet)
-        holdings[key].take(fill)
-    for holding in holdings.values():
+        if market is not None:
+            holdings.fill(fill, market)
+    while waiting:
+        holdings.move(*waiting.pop())
+    for holding in holdings.found.values():
         _settle(holding, redeemed(holding.wallet, holding.token_id))
-    return list(holdings.values())
+    return list(holdings.found.values())
+
+
+@dataclass(slots=True)
+class _Holdings:
+    found: dict[tuple[str, str], Holding] = field(default_factory=dict)
+
+    def fill(self, fill: PublicFill, market: Market) -> None:
+        key = (fill.wallet.lower(), fill.token_id)
+        if key not in self.found:
+            index = market.token_ids.index(fill.token_id)
+            self.found[key] = Holding(fill.wallet, market, index, fill.has_invented_wallet)
+        self.found[key].take(fill)
+
+    def move(self, move: StakeMove, market: Market) -> None:
+        for index in move.kind.outcomes:
+            key = (move.wallet.lower(), market.token_ids[index])
+            if key not in self.found:
+                self.found[key] = Holding(move.wallet, market, index, is_invented=True)
+            self.found[key].move(move)
 
 
 def _settle(holding: Holding, redemption: Redemption | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from paper.fills import PublicFill, public_fills
 from paper.model import TradeStatus
+from paper.stakes import StakeMove
 from paper.venue import Venue
 
 UNSETTLED = {TradeStatus.FAILED, TradeStatus.RETRYING}
@@ -25,6 +26,27 @@ class PublicTrades:
         self._all: list[PublicFill] = []
         self._by_wallet: defaultdict[str, list[PublicFill]] = defaultdict(list)
         self._by_condition: defaultdict[str, list[PublicFill]] = defaultdict(list)
+        self._moves: list[StakeMove] = []
+
+    @property
+    def move_count(self) -> int:
+        """Return how many moves were noted."""
+        return len(self._moves)
+
+    def note_move(self, move: StakeMove) -> None:
+        """Add a move that is no trade; it becomes visible as late as a fill."""
+        self._moves.append(move)
+
+    def moves(self, *, wallet: str = "", condition_id: str = "") -> list[StakeMove]:
+        """Return the moves of a wallet or of a market that the indexer has seen, oldest first."""
+        until = self._until()
+        return [
+            move
+            for move in self._moves
+            if move.at <= until
+            and wallet.lower() in ("", move.wallet.lower())
+            and condition_id.lower() in ("", move.condition_id.lower())
+        ]
 
     def all(self) -> Sequence[PublicFill]:
         """Return every fill, visible or not."""
