@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,6 +76,7 @@ class StandOptions:
     workers: int = 1
     notional_usd: int = 5
     environment: Mapping[str, str] | None = None
+    write_tape: Callable[[Path, int], None] | None = None  # still books if none is given
 
 
 @asynccontextmanager
@@ -86,7 +87,7 @@ async def open_stand(options: StandOptions) -> AsyncIterator[Stand]:
         _environment(home, options),
     ):
         tape = Path(home) / "still.tape"
-        write_still_tape(tape, options.markets)
+        (options.write_tape or write_still_tape)(tape, options.markets)
         up = UpOptions(
             mode=TradingMode.REPLAY,
             tape=tape,
@@ -142,12 +143,13 @@ def write_still_tape(path: Path, markets: int = 1) -> None:
     cents = range(1, LEVELS + 1)
     bids = tuple(TapeLevel((50 - cent) * 10_000, 20_000 * MICROS) for cent in cents)
     asks = tuple(TapeLevel((50 + cent) * 10_000, 20_000 * MICROS) for cent in cents)
-    listed = [_still_market(number) for number in range(markets)]
+    listed = [still_market(number) for number in range(markets)]
     books = [Snapshot(START_MS, market.condition_id, bids, asks) for market in listed]
     write_tape(path, header, listed, [], books)
 
 
-def _still_market(number: int) -> TapeMarket:
+def still_market(number: int) -> TapeMarket:
+    """Return one of the bench's markets."""
     return TapeMarket(
         condition_id=f"0x{0xBE00 + number:064x}",
         question=f"Will bench {number} finish?",
@@ -184,18 +186,31 @@ async def _quoted(venue_url: str, count: int) -> tuple[Quoted, ...]:
     deadline = time.monotonic() + WAIT_S
     found: dict[TokenId, Quoted] = {}
     while len(found) < count and time.monotonic() < deadline:
-        markets = await fetch(f"{venue_url}/gamma/markets/keyset?limit={count + 10}")
-        assert isinstance(markets, dict)
-        for row in markets["markets"]:
-            tokens = json.loads(row["clobTokenIds"]) or row.get("positionIds", [])
-            book = await fetch(f"{venue_url}/book?token_id={tokens[0]}")
+        for token_id in await list_tokens(venue_url):
+            if token_id in found:
+                continue
+            book = await fetch(f"{venue_url}/book?token_id={token_id}")
             if isinstance(book, dict) and book.get("asks") and book.get("bids"):
-                token_id = TokenId(tokens[0])
                 found[token_id] = Quoted(token_id, Price(Decimal(book["asks"][-1]["price"])))
         await asyncio.sleep(0.2)
     if len(found) < count:
         raise SystemExit(f"expected {count} markets with books, found {len(found)}")
     return tuple(found.values())
+
+
+async def list_tokens(venue_url: str) -> tuple[TokenId, ...]:
+    """Return the first token of every listed market, in the order of the tape."""
+    found: dict[str, TokenId] = {}
+    cursor = ""
+    while True:
+        page = await fetch(f"{venue_url}/gamma/markets/keyset?limit=100{cursor}")
+        assert isinstance(page, dict)
+        for row in page["markets"]:
+            tokens = json.loads(row["clobTokenIds"]) or row.get("positionIds", [])
+            found[row["slug"]] = TokenId(tokens[0])
+        if not page.get("next_cursor"):
+            return tuple(found[slug] for slug in sorted(found, key=lambda s: (len(s), s)))
+        cursor = f"&after_cursor={page['next_cursor']}"
 
 
 def now() -> datetime:
