@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     rtds_url: str = PRODUCTION.rtds
     rpc_http_urls: tuple[str, ...] = PRODUCTION.rpc_http
     rpc_ws_urls: tuple[str, ...] = PRODUCTION.rpc_ws
+    relayer_url: str = PRODUCTION.relayer
+    relayer_api_key: SecretStr | None = None  # without one, type 3 waits for the platform
 
     bind: str = "127.0.0.1"
     dashboard_port: int = Field(default=8080, ge=0, le=65535)
@@ -141,6 +143,7 @@ class Settings(BaseSettings):
             rtds=self.rtds_url,
             rpc_http=self.rpc_http_urls,
             rpc_ws=self.rpc_ws_urls,
+            relayer=self.relayer_url,
         )
 
     @property
