@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from command import COMMANDS, add_commands, ask_of
+from halt_command import GUARD_COMMANDS, add_guard_commands, guard_ask_of
 from portfolio_command import EXPORT, PNL, add_portfolio_commands, export_of
 
 if TYPE_CHECKING:  # imported when it is needed: it takes a while
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("signal")
     why.add_argument("--json", action="store_true")
     add_commands(commands.add_parser)
+    add_guard_commands(commands.add_parser)
     add_portfolio_commands(commands.add_parser)
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["migrate"])
@@ -172,6 +174,18 @@ def _operate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return _print(done, as_json=options.json)
 
 
+def _guard(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from halt import guard
+    from inquire import InquireError
+    from settings import load_settings
+
+    try:
+        done = asyncio.run(guard(load_settings(), guard_ask_of(options)))
+    except InquireError as error:
+        return _refuse(str(error))
+    return _print(done, as_json=options.json)
+
+
 def _query(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from inquire import InquireError, inquire
     from settings import load_settings
@@ -274,6 +288,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     EXPORT: _export,
     **dict.fromkeys(_QUERIES, _query),
     **dict.fromkeys(COMMANDS, _operate),
+    **dict.fromkeys(GUARD_COMMANDS, _guard),
 }
 
 if __name__ == "__main__":
