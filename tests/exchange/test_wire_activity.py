@@ -11,7 +11,7 @@ MERGE = {
     "type": "MERGE",
     "proxy_wallet": WHALE.upper().replace("0X", "0x"),
     "condition_id": CONDITION,
-    "usdc_size": 40.5,
+    "usdc_size": "40.5",
     "timestamp": 1795348800,
     "transaction_hash": TX,
 }

@@ -1,8 +1,10 @@
 from storage.holding_port import HoldingStore, MirrorStore
 from storage.postgres import PostgresStore
+from tests.storage.builders import NOW, signal
 
 
-def test_the_records_keep_both_ports(store: PostgresStore) -> None:
+async def test_the_records_keep_both_ports_and_owe_nothing_at_first(store: PostgresStore) -> None:
     holdings: HoldingStore = store
     mirrors: MirrorStore = store
-    assert holdings is mirrors
+    assert await holdings.list_owed(NOW, NOW) == []
+    assert await mirrors.claim_exit_share(signal(), NOW) is None
