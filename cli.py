@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # imported when it is needed: it takes a while
     from answers import Answer
 
 DONE, REFUSED, USAGE = 0, 1, 2
+RECONCILE = "reconcile"
 REPLAY_SPEED = Decimal(5)
 ROOT = Path(__file__).resolve().parent
 
@@ -62,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands.add_parser)
     add_guard_commands(commands.add_parser)
     add_portfolio_commands(commands.add_parser)
+    reconciled = commands.add_parser(RECONCILE, help="hold our books against the venue's, now")
+    reconciled.add_argument("--json", action="store_true", help="print one JSON value")
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["migrate"])
     return parser
@@ -229,6 +232,19 @@ def _export(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return DONE
 
 
+def _reconcile(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from inquire import InquireError
+    from reconcile_report import answer_reckoning, reconcile
+    from settings import load_settings
+
+    try:
+        found = asyncio.run(reconcile(load_settings()))
+    except InquireError as error:
+        return _refuse(str(error))
+    _print(answer_reckoning(found), as_json=options.json)
+    return DONE if found.is_equal else REFUSED
+
+
 def _print(answer: "Answer", *, as_json: bool) -> int:
     sys.stdout.write((json.dumps(answer.as_json()) if as_json else answer.as_text()) + "\n")
     return DONE
@@ -283,6 +299,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "paper": _paper,
     "backtest": _backtest,
     "db": _db,
+    RECONCILE: _reconcile,
     "why": _query,
     PNL: _pnl,
     EXPORT: _export,

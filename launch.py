@@ -23,6 +23,7 @@ from report import Report, ReportSubject, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
 from storage.postgres import PostgresStore
+from venue_file import forget_venue, local_venue, save_venue
 from workflows.names import SEARCH_ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parent
@@ -175,6 +176,9 @@ async def _start_processes(
         venue_url = f"http://127.0.0.1:{port}"
         await stack.add(_paper_service(home, port, options))
         env |= _venue_environment(port)
+        save_venue(home, local_venue(port))
+    else:
+        forget_venue(home)
     await _prepare_account(env)
     dashboard_port = free_port(settings.dashboard_port)  # chosen late: nothing holds it for us
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)

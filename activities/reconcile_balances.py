@@ -3,18 +3,25 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from activities.evidence import tell_alive
-from activities.markets import MarketDesk
 from activities.reconcile import Judge, ReconcilePorts
 from exchange.port import ExchangeError
 from trading.own_books import OwnBooks
 from trading.reconcile import BookKind, Reading
 from trading.rules import ReconcileRules
-from trading.types import ZERO, Shares, TokenId, Usd
+from trading.types import ZERO, Market, Shares, TokenId, Usd
 
 AT_ONCE = 4
 """Balances asked for at the same time."""
+
+
+class MarketNews(Protocol):
+    """Learns what has become of a market."""
+
+    async def refresh(self, token_id: TokenId) -> Market | None:
+        """Return a token's market as the venue describes it now, and keep it."""
 
 
 class BalanceCheck:
@@ -29,7 +36,7 @@ class BalanceCheck:
     def __init__(
         self,
         ports: ReconcilePorts,
-        markets: MarketDesk,
+        markets: MarketNews,
         judge: Judge,
         rules: ReconcileRules,
         clock: Callable[[], datetime],
