@@ -29,6 +29,7 @@ COMPOSITION_ROOTS = {
     "inquire.py",
     "launch.py",
     "narrate.py",
+    "reconcile_report.py",
     "worker.py",
 }
 TRADING_MAY_IMPORT = {
