@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from position_command import CLOSE, LEVELS, PositionAsk, add_position_commands, position_ask_of
+
 WORDS_MAX = 500
 DIGITS_MAX = 18
 
@@ -17,6 +19,10 @@ class TradeCommand(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     STOP = "stop"
+
+
+ON_POSITIONS = (TradeCommand.HOLD, TradeCommand.RELEASE)
+"""What can be asked of a position too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,10 @@ class ResolveReview:
 
 @dataclass(frozen=True, slots=True)
 class TellTrade:
-    """Tell the running trade of a signal, named by the beginning of its id, what to do."""
+    """Tell the running trade of a signal, named by the beginning of its id, what to do.
+
+    Hold and release take the beginning of a position's id too.
+    """
 
     command: TradeCommand
     signal: str
@@ -68,14 +77,14 @@ class ClearHalt:
     why: str
 
 
-Ask = ListReviews | ShowReview | ResolveReview | TellTrade | ListHalts | ClearHalt
+Ask = ListReviews | ShowReview | ResolveReview | TellTrade | ListHalts | ClearHalt | PositionAsk
 
 REVIEW, HALTS, CLEAR = "review", "halts", "clear"
-COMMANDS = (REVIEW, HALTS, CLEAR, *TradeCommand)
+COMMANDS = (REVIEW, HALTS, CLEAR, CLOSE, LEVELS, *TradeCommand)
 _HELP = {
     TradeCommand.CANCEL: "cancel a running trade at the venue, and keep what it has bought",
-    TradeCommand.HOLD: "let a running trade send no order until it is released",
-    TradeCommand.RELEASE: "let a held trade go on",
+    TradeCommand.HOLD: "let a running trade send no order, or a position begin no exit by itself",
+    TradeCommand.RELEASE: "let a held trade or position go on",
     TradeCommand.STOP: "let a running trade try no further order after the one under way",
 }
 
@@ -94,17 +103,15 @@ def add_commands(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
     add_json(add_parser(HALTS, help="what halts entries until a person clears it"))
     clear = add_parser(CLEAR, help="let entries go on that a halt stops")
     clear.add_argument("halt", metavar="KEY", help="the beginning of its key", type=read_words)
-    add_who(clear)
-    clear.add_argument("--why", required=True, type=read_words)
-    add_json(clear)
+    _add_words(clear)
     for command, text in _HELP.items():
         told = add_parser(command.value, help=text)
+        subject = "SIGNAL" if command not in ON_POSITIONS else "SIGNAL|POSITION"
         told.add_argument(
-            "signal", metavar="SIGNAL", help="the beginning of its id", type=read_words
+            "signal", metavar=subject, help="the beginning of its id", type=read_words
         )
-        add_who(told)
-        told.add_argument("--why", required=True, type=read_words)
-        add_json(told)
+        _add_words(told)
+    add_position_commands(add_parser, _add_words)
 
 
 def ask_of(options: argparse.Namespace) -> Ask:
@@ -112,10 +119,16 @@ def ask_of(options: argparse.Namespace) -> Ask:
     if options.command in list(TradeCommand):
         command = TradeCommand(options.command)
         return TellTrade(command, options.signal, options.who, options.why)
+    if options.command in (CLOSE, LEVELS):
+        return position_ask_of(options)
     if options.command == HALTS:
         return ListHalts()
     if options.command == CLEAR:
         return ClearHalt(options.halt, options.who, options.why)
+    return _review_of(options)
+
+
+def _review_of(options: argparse.Namespace) -> Ask:
     if options.action == "list":
         return ListReviews(open_only=not options.all)
     if options.action == "show":
@@ -127,6 +140,12 @@ def ask_of(options: argparse.Namespace) -> Ask:
         clears_halt=options.clear_halt,
         replays=options.replay,
     )
+
+
+def _add_words(parser: argparse.ArgumentParser) -> None:
+    add_who(parser)
+    parser.add_argument("--why", required=True, type=read_words)
+    add_json(parser)
 
 
 def _add_resolve(resolve: argparse.ArgumentParser) -> None:

@@ -1,21 +1,12 @@
 """Does what a person asks for: resolves reviews, and tells running trades what to do."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Protocol, assert_never
-
-from temporalio.client import (
-    Client,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from datetime import UTC, datetime
+from typing import assert_never
 
 from activities.records import Command
 from answers import Answer
 from command import (
+    ON_POSITIONS,
     Ask,
     ClearHalt,
     ListHalts,
@@ -25,8 +16,9 @@ from command import (
     TellTrade,
     TradeCommand,
 )
-from embedded.addresses import load_addresses
-from inquire import InquireError, Stack, find_signal, open_records
+from inquire import InquireError, find_signal, open_records
+from oversee import find_subject, hold_or_release, oversee
+from position_command import ClosePosition, SetLevels
 from review_answers import (
     answer_cleared,
     answer_command,
@@ -36,33 +28,20 @@ from review_answers import (
     answer_reviews,
 )
 from storage.clearing import Clearance, lift_halt, list_halts
-from storage.port import StoredSignal
+from storage.port import PositionRecord, StoredSignal
 from storage.postgres import PostgresStore
 from storage.replays import NotResolved, Verdict
 from storage.reviews import prove_now
+from telling import Message, OperatedStack, connect, tell
 from workflows import names
 
 REVIEWS_MAX = 500
-CONNECT_TIMEOUT_S = 10.0
-UPDATE_TIMEOUT = timedelta(seconds=10)
 UPDATES = {
     TradeCommand.CANCEL: names.CANCEL,
     TradeCommand.HOLD: names.HOLD,
     TradeCommand.RELEASE: names.RELEASE,
     TradeCommand.STOP: names.STOP_RETRYING,
 }
-
-
-class OperatedStack(Stack, Protocol):
-    """A stack whose trades can be told something."""
-
-    @property
-    def temporal_address(self) -> str:
-        """Return Temporal's host and port, "" for the embedded one."""
-
-    @property
-    def temporal_namespace(self) -> str:
-        """Return the namespace of its workflows."""
 
 
 async def operate(settings: OperatedStack, ask: Ask) -> Answer:
@@ -74,6 +53,8 @@ async def operate(settings: OperatedStack, ask: Ask) -> Answer:
     match ask:
         case TellTrade():
             return await _tell(settings, ask)
+        case ClosePosition() | SetLevels():
+            return await oversee(settings, ask)
         case ListReviews() | ShowReview() | ResolveReview():
             async with open_records(settings) as store:
                 return await _review(store, ask)
@@ -127,71 +108,23 @@ async def _clear(store: PostgresStore, ask: ClearHalt) -> Answer:
 
 
 async def _tell(settings: OperatedStack, ask: TellTrade) -> Answer:
-    async with open_records(settings) as store:
-        signal_id = await find_signal(store, ask.signal)
-        stored = await store.load_signal(signal_id)
-    assert stored is not None, f"expected signal {signal_id} to stay"
-    client = await _connect(settings)
     command = Command(ask.who, ask.why)
-    await _update(client, stored, ask.command, command)
-    return answer_command(signal_id, ask.command, command)
-
-
-async def _connect(settings: OperatedStack) -> Client:
-    address = _temporal_of(settings)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await Client.connect(
-                address,
-                namespace=settings.temporal_namespace,
-                data_converter=pydantic_data_converter,
-            )
-    except (RuntimeError, RPCError, TimeoutError) as error:
-        raise InquireError(f"Temporal at {address} does not answer: {error}") from error
-
-
-def _temporal_of(settings: OperatedStack) -> str:
-    if settings.temporal_address:
-        return settings.temporal_address
-    addresses = load_addresses(settings.home)
-    if addresses is None or not addresses.temporal_address:
-        raise InquireError(
-            f"no stack runs on {settings.home}: set WHALECOPY_HOME or TEMPORAL_ADDRESS"
-        )
-    return addresses.temporal_address
-
-
-async def _update(
-    client: Client, stored: StoredSignal, name: TradeCommand, command: Command
-) -> None:
-    signal_id = stored.signal.signal_id
-    trade = client.get_workflow_handle(names.copy_trade_id(signal_id))
-    try:
-        await trade.execute_update(UPDATES[name], command, rpc_timeout=UPDATE_TIMEOUT)
-    except WorkflowUpdateFailedError as error:
-        raise InquireError(
-            f"{name} of signal {signal_id} is refused: {_words_of(error)}"
-        ) from error
-    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise InquireError(_unanswered(stored, name)) from error
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise InquireError(f"Temporal refused {name} of {signal_id}: {error}") from error
-        raise InquireError(_not_running(stored, error.message)) from error
-
-
-def _words_of(error: WorkflowUpdateFailedError) -> str:
-    """Return what the workflow said, without the kind of its error."""
-    cause = error.cause
-    return cause.message if isinstance(cause, ApplicationError) else str(cause)
-
-
-def _unanswered(stored: StoredSignal, name: TradeCommand) -> str:
-    """Say that the command may still be taken: a worker that comes back finds it."""
-    return (
-        f"no worker took {name} of signal {stored.signal.signal_id} within "
-        f"{UPDATE_TIMEOUT.seconds} s; it may still be taken"
+    async with open_records(settings) as store:
+        about_position = ask.command in ON_POSITIONS
+        find = find_subject if about_position else find_signal
+        found = await find(store, ask.signal)
+        stored = None if isinstance(found, PositionRecord) else await store.load_signal(found)
+    if isinstance(found, PositionRecord):
+        return await hold_or_release(settings, found, UPDATES[ask.command], command)
+    assert stored is not None, f"expected signal {found} to stay"
+    message = Message(
+        names.copy_trade_id(found),
+        UPDATES[ask.command],
+        command,
+        f"{ask.command} of signal {found}",
     )
+    await tell(await connect(settings), message, lambda words: _not_running(stored, words))
+    return answer_command(found, ask.command, command)
 
 
 def _not_running(stored: StoredSignal, words: str) -> str:

@@ -27,6 +27,13 @@ _OPEN = Statement(
     ORDER BY opened_at, position_id
     """
 )
+_BEGINNING = Statement(
+    """
+    SELECT * FROM positions WHERE starts_with(position_id, :beginning)
+    AND (CAST(:wallet AS text) IS NULL OR user_address = :wallet)
+    ORDER BY opened_at DESC, position_id LIMIT :limit
+    """
+)
 _OPEN_OF_WHALE = Statement(
     """
     SELECT * FROM positions WHERE status NOT IN ('CLOSED', 'REDEEMED')
@@ -67,6 +74,12 @@ async def find_open(db: QuickDatabase, whale: Wallet, token_id: TokenId) -> Posi
     """Return our open position of a token that came from a whale."""
     row = await db.lane.row(_OPEN_OF_WHALE, whale=whale, token_id=token_id, wallet=db.wallet)
     return read_position(row) if row is not None else None
+
+
+async def find_positions(db: QuickDatabase, beginning: str, limit: int) -> Sequence[PositionRecord]:
+    """Return the positions whose ids begin so, the newest first."""
+    rows = await db.lane.rows(_BEGINNING, beginning=beginning, limit=limit, wallet=db.wallet)
+    return [read_position(row) for row in rows]
 
 
 async def list_open(db: QuickDatabase) -> Sequence[PositionRecord]:

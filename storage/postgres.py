@@ -116,6 +116,7 @@ class PostgresStore:
     tell_overdue = orders.tell_overdue
 
     load_position = positions.load_position
+    find_positions = positions.find_positions
     find_open = positions.find_open
     list_open = positions.list_open
     list_dust = positions.list_dust

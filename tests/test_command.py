@@ -1,4 +1,5 @@
 import argparse
+from decimal import Decimal
 
 import pytest
 
@@ -15,6 +16,7 @@ from command import (
     add_commands,
     ask_of,
 )
+from position_command import ClosePosition, SetLevels
 
 
 def read(*words: str) -> Ask:
@@ -50,6 +52,15 @@ def test_a_review_is_resolved_by_somebody_with_a_note(ann: None) -> None:
 def test_halts_are_listed_and_cleared(ann: None) -> None:
     assert read("halts") == ListHalts()
     assert read("clear", "0xab", "--why", "mended") == ClearHalt("0xab", "ann", "mended")
+
+
+def test_positions_are_overruled_by_somebody_for_a_reason(ann: None) -> None:
+    assert read("close", "ab12", "--why", "news") == ClosePosition("ab12", "ann", "news")
+    words = ("--stop", "0.4", "--trailing", "off", "--who", "bob", "--why", "news")
+    assert read("levels", "ab12", *words) == SetLevels(
+        "ab12", "bob", "news", stop=Decimal("0.4"), trailing=Decimal(0)
+    )
+    assert {"close", "levels"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", list(TradeCommand))

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-import operate as operate_module
+import telling
 from activities.records import Command
 from command import (
     ClearHalt,
@@ -240,7 +240,7 @@ async def test_a_trade_that_nobody_works_on_may_take_it_later(
     store: PostgresStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(operate_module, "UPDATE_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(telling, "UPDATE_TIMEOUT", timedelta(seconds=1))
     signal_id = await a_running_trade(store, "dd" + HEX[:62])
     trade = await temporal_client.start_workflow(
         ATrade.run, id=copy_trade_id(signal_id), task_queue="nobody's"

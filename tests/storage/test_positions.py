@@ -91,3 +91,10 @@ async def test_batches_of_marks_at_once_never_wait_in_a_ring(funded: PostgresSto
 
 async def test_an_unknown_position_is_none(store: PostgresStore) -> None:
     assert await store.load_position(PositionId("nobody's")) is None
+
+
+async def test_positions_are_found_by_the_beginning_of_their_ids(funded: PostgresStore) -> None:
+    position = await bought(funded)
+    assert await funded.find_positions(position.position_id[:7], 2) == [position]
+    assert await funded.find_positions(position.position_id, 2) == [position]
+    assert await funded.find_positions("%", 2) == []
