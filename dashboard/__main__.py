@@ -16,6 +16,7 @@ from dashboard.board import Board, Identity, Sources
 from dashboard.links import TemporalUi
 from dashboard.play import LocalVenue, NoPlay, PlaySource, is_loopback
 from dashboard.records import PostgresRecords
+from dashboard.switch import SwitchDesk
 from settings import Settings, load_settings
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
@@ -56,7 +57,10 @@ async def _run(settings: Settings, ui: TemporalUi) -> None:
         sources = Sources(PostgresRecords(store), _play(settings, session), _now)
         identity = Identity(settings.trading_mode, settings.profile, _now())
         site = build_site(
-            Board(identity, sources, settings.rules.risk, ui), REGISTRY, settings.bind
+            Board(identity, sources, settings.rules.risk, ui),
+            REGISTRY,
+            settings.bind,
+            switch=SwitchDesk(store, _now),
         )
         if settings.metrics_port:
             metrics = await serve_metrics(REGISTRY, settings.bind, settings.metrics_port)

@@ -13,6 +13,7 @@ from dashboard.border import BODY_BYTES_MAX, Border, add_headers, served_hosts
 from dashboard.gauges import Gauges
 from dashboard.live import READ_EVERY_S, Pulse
 from dashboard.page import Page
+from dashboard.switch import SwitchDesk
 
 SHUTDOWN_S = 2.0
 KEEP_ALIVE_S = 30.0
@@ -39,9 +40,16 @@ class Site:
 
 
 def build_site(
-    board: Board, registry: CollectorRegistry, bind: str, read_every_s: float = READ_EVERY_S
+    board: Board,
+    registry: CollectorRegistry,
+    bind: str,
+    read_every_s: float = READ_EVERY_S,
+    switch: SwitchDesk | None = None,
 ) -> Site:
-    """Build the application; `bind` is among the host names it answers to."""
+    """Build the application; `bind` is among the host names it answers to.
+
+    Without a `switch` everything is a GET and changes nothing.
+    """
     gauges = Gauges(registry)
     pulse = Pulse(board, gauges, read_every_s)
     border = Border(served_hosts(bind), gauges)
@@ -50,6 +58,8 @@ def build_site(
     app.on_shutdown.append(lambda _app: pulse.stop())
     Api(board, pulse, gauges).add_routes(app)
     Page(board.identity).add_routes(app)
+    if switch is not None:
+        switch.add_routes(app)
     return Site(app, pulse)
 
 

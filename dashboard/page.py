@@ -15,6 +15,7 @@ FILES: Mapping[str, str] = {
     "page.js": "text/javascript",
     "chart.js": "text/javascript",
     "risk.js": "text/javascript",
+    "halt.js": "text/javascript",
     "rows.js": "text/javascript",
     "tables.js": "text/javascript",
     "words.js": "text/javascript",

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.accounts import MINUTE, Account, load_account
 from storage.audit import count_signals, measure_latency
+from storage.breakers import HaltScope
 from storage.database import Database
+from storage.kills import load_kills
 from storage.tables import halts, whales
 from storage.views import (
     HaltRow,
@@ -217,4 +219,9 @@ async def _load_halts(connection: AsyncConnection, wallet: Wallet) -> Sequence[H
     ours = (halts.c.scope == "TOKEN") | (halts.c.key == wallet)
     query = select(halts).where(ours).order_by(halts.c.halted_at.desc()).limit(WHALES_MAX)
     rows = (await connection.execute(query)).mappings().all()
-    return [HaltRow(row["scope"], row["key"], row["reason"], row["halted_at"]) for row in rows]
+    held = [
+        HaltRow(HaltScope.WALLET.value, wallet, kill.describe(), kill.pulled_at)
+        for kill in await load_kills(connection)
+    ]
+    standing = [HaltRow(row["scope"], row["key"], row["reason"], row["halted_at"]) for row in rows]
+    return [*held, *standing]

@@ -2,6 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from storage.breakers import Halt, HaltScope
+from storage.guard_port import Kill, KillSource
 from storage.port import Mark
 from storage.postgres import PostgresStore
 from storage.view_money import list_equity, load_overview, load_risk_figures
@@ -151,3 +152,13 @@ async def test_the_curve_is_thinned_evenly_and_keeps_its_end(funded: PostgresSto
     ]
     assert thinned[-1].cash == 10_000
     assert thinned[-1].deposits == 10_000
+
+
+async def test_who_holds_the_kill_switch_is_told_first(funded: PostgresStore) -> None:
+    await funded.halt_entries(Halt(HaltScope.WALLET, WALLET, "halted", NOW))
+    await funded.pull_switch(Kill(KillSource.COMMAND, "ann", "odd fills", NOW))
+    told = (await load_risk_figures(funded, NOW)).halts
+    assert [halt.reason for halt in told] == [
+        "kill switch held by COMMAND (ann): odd fills",
+        "halted",
+    ]
