@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import (
     breakers,
-    equity,
     differences,
+    equity,
     events,
     exit_plans,
     exits,
