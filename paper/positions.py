@@ -117,7 +117,7 @@ def hold(
     resolved market waits as REDEEMABLE, whether it won or lost.
     """
     holdings = _Holdings()
-    waiting = sorted(moves, key=lambda each: each[0].at, reverse=True)
+    waiting = sorted(moves, key=lambda each: each[0].at)[::-1]
     for fill in fills:
         while waiting and waiting[-1][0].at < fill.at:
             holdings.move(*waiting.pop())
