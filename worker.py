@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from account import Account, AccountError, open_account
+from activities.backstop import Backstop, BackstopPorts, BackstopRules
 from activities.commands import CommandActivities
 from activities.dust import DustKeeper
 from activities.evidence import Detective
@@ -30,10 +31,15 @@ from activities.orders import OrderActivities, OrderPorts
 from activities.orphans import OrphanKeeper, OrphanPorts
 from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
+from activities.reconcile import FullPass, Judge, Part, ReconcilePorts
+from activities.reconcile_balances import BalanceCheck
+from activities.reconcile_orders import OpenOrderCheck
+from activities.reconcile_trades import TradeFolder
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
+from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
@@ -168,6 +174,8 @@ class Desk:
     gateway: PolymarketGateway
     markets: MarketDesk
     chain: PolygonChain
+    account: PolymarketAccount
+    books: PolymarketBooks
 
     @classmethod
     def of(cls, parts: Parts) -> "Desk":
@@ -180,7 +188,9 @@ class Desk:
             GatewayParts(fees, OrderFormV2(), parts.pace.sent),
         )
         markets = MarketDesk(PolymarketMarketData(parts.access, fees), parts.store, utc_now)
-        return cls(gateway, markets, PolygonChain(parts.access))
+        account = PolymarketAccount(parts.access, parts.account.trading, gateway, fees)
+        books = PolymarketBooks(parts.access)
+        return cls(gateway, markets, PolygonChain(parts.access), account, books)
 
 
 def _worker(client: Client, activities: Sequence[Callable[..., object]], pace: Pace) -> Worker:
@@ -223,7 +233,13 @@ def _activities(
         signals,
         CommandActivities(store, utc_now),
         GuardActivities(store, rules.risk, utc_now),
-        SweepActivities(SweepPorts(store, store, owners, keeper, store), rules.sweep, utc_now),
+        SweepActivities(
+            SweepPorts(
+                store, store, owners, keeper, store, _beside(parts, desk, detective, owners)
+            ),
+            rules.sweep,
+            utc_now,
+        ),
         PricingActivities(store, store, markets, rules, utc_now),
         RiskActivities(RiskPorts(gateway, store, store, store, markets), rules, utc_now),
         OrderActivities(
@@ -242,6 +258,25 @@ def _activities(
             PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now
         ),
     )
+
+
+def _beside(
+    parts: Parts, desk: Desk, detective: Detective, owners: TemporalOwners
+) -> Sequence[Part]:
+    """Return what is looked at beside the sweep: the venue's books, and unwatched prices."""
+    store, rules = parts.store, parts.settings.rules
+    ports = ReconcilePorts(desk.account, store, store, store)
+    judge = Judge(store, rules.reconcile, utc_now)
+    trades = TradeFolder(ports, rules.reconcile, utc_now)
+    orders = OpenOrderCheck(ports, detective, judge, rules.reconcile, utc_now)
+    balances = BalanceCheck(ports, desk.markets, judge, rules.reconcile, utc_now)
+    backstop = Backstop(
+        BackstopPorts(store, desk.books, store, owners, store),
+        BackstopRules(rules.reconcile, rules.exits),
+        utc_now,
+    )
+    full = FullPass([trades, orders, balances], store, rules.reconcile, utc_now)
+    return [trades, orders, balances, full, backstop]
 
 
 def _halt_keeper(parts: Parts, desk: Desk, owners: TemporalOwners) -> HaltKeeper:
