@@ -7,13 +7,10 @@ from typing import Protocol
 
 from exchange.account import VenueAccount
 from storage.port import FactStore, OrderStore
-from storage.reconcile_port import BookKeeping, Judged
+from storage.reconcile_port import ACCOUNT_STREAM, BookKeeping, Judged
 from trading.reconcile import BookKind, Reading, Subject, observe
 from trading.rules import ReconcileRules
 from trading.types import ZERO
-
-ACCOUNT_STREAM = "account_stream"
-"""The cursor that the listener moves when the stream of our own orders was connected anew."""
 
 
 class Part(Protocol):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -10,6 +11,7 @@ from ingest.health import FeedHealth
 from ingest.listen import listen
 from ingest.stored import until_stored
 from storage.port import FactStore, OrderStore
+from storage.reconcile_port import ACCOUNT_STREAM, Foreigner
 from trading.orders import VenueOrder, VenueTrade
 
 FEED = "account"
@@ -17,14 +19,21 @@ FEED = "account"
 log = structlog.get_logger()
 
 
+class AccountRecords(FactStore, Protocol):
+    """What is kept of the stream beside the orders."""
+
+    async def record_foreigner(self, foreigner: Foreigner, now: datetime) -> bool:
+        """Halt all entries for a foreign order, and put it before a person; once for each."""
+
+
 class AccountListener:
-    """Folds the user stream into the orders; orders that are not ours are reported."""
+    """Folds the user stream into the orders; one that is not ours halts all entries."""
 
     def __init__(
         self,
         gateway: OrderGateway,
         orders: OrderStore,
-        facts: FactStore,
+        facts: AccountRecords,
         health: FeedHealth,
         clock: Callable[[], datetime],
     ) -> None:
@@ -43,7 +52,7 @@ class AccountListener:
             case VenueOrder() | VenueTrade():
                 await self._take_evidence(event)
             case StreamReset():
-                log.info("account_connected")  # who waits for an order asks for what was missed
+                await self._tell_connected()
             case Quarantined():
                 self._health.refused(FEED)
                 await until_stored(
@@ -54,6 +63,16 @@ class AccountListener:
                     "quarantine",
                 )
 
+    async def _tell_connected(self) -> None:
+        """Have everything compared: what happened meanwhile was not heard."""
+        now = self._clock()
+        log.info("account_connected")
+        await until_stored(
+            lambda: self._facts.save_cursor(ACCOUNT_STREAM, now.isoformat(), now),
+            self._health,
+            "evidence",
+        )
+
     async def _take_evidence(self, evidence: VenueOrder | VenueTrade) -> None:
         order_hash = evidence.order_hash
         is_ours = await until_stored(
@@ -61,6 +80,12 @@ class AccountListener:
         )
         if is_ours is False:
             log.warning("foreign_order_seen", order_hash=order_hash)
+            foreigner = Foreigner(order_hash, "told by the stream of our own orders")
+            await until_stored(
+                lambda: self._facts.record_foreigner(foreigner, self._clock()),
+                self._health,
+                "evidence",
+            )
         elif is_ours:
             await until_stored(
                 lambda: self._orders.fold(order_hash, [evidence], self._clock()),

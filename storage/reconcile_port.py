@@ -11,6 +11,9 @@ from trading.reconcile import Finding, Reading, Subject, Suspicion
 from trading.rules import ReconcileRules
 from trading.types import OrderHash, TokenId
 
+ACCOUNT_STREAM = "account_stream"
+"""The cursor that the listener moves when the stream of our own orders was connected anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from activities.reconcile import ACCOUNT_STREAM, FullPass
+from activities.reconcile import FullPass
 from exchange.port import UnavailableError
+from storage.reconcile_port import ACCOUNT_STREAM
 from tests.activities.accounts import reconciler
 from tests.activities.desk import Desk
 from trading.rules import ReconcileRules

@@ -6,7 +6,9 @@ from typing import cast
 
 from exchange.port import AccountEvent, OrderGateway, Quarantined, StreamReset
 from ingest.account import AccountListener
+from storage.clearing import list_halts
 from storage.postgres import PostgresStore
+from storage.reconcile_port import ACCOUNT_STREAM
 from tests.ingest.desk import Ears, Script, ShakyStore, count_quarantined, until, utc_now
 from tests.storage.builders import NOW, WALLET, entry, reserved, trade, usd
 from trading.types import OrderState
@@ -58,7 +60,7 @@ async def test_a_trade_on_the_user_stream_reaches_its_order(
     assert progress.state is OrderState.MATCHED
 
 
-async def test_a_foreign_order_and_an_unreadable_payload_are_passed_over(
+async def test_a_foreign_order_halts_entries_and_an_unreadable_payload_is_passed_over(
     store: PostgresStore, ears: Ears
 ) -> None:
     await fund(store)
@@ -74,6 +76,18 @@ async def test_a_foreign_order_and_an_unreadable_payload_are_passed_over(
         await until(is_filled)
     assert await count_quarantined(store) == 1
     assert await store.load_progress(foreign.order_hash) is None
+    reasons = [halt.reason for halt in await list_halts(store)]
+    assert any(reason.startswith("FOREIGN_ORDER") for reason in reasons), reasons
+
+
+async def test_a_stream_that_was_connected_anew_has_everything_compared(
+    store: PostgresStore, ears: Ears
+) -> None:
+    async def is_told() -> bool:
+        return await store.load_cursor(ACCOUNT_STREAM) is not None
+
+    async with listening(store, ears, StreamReset(NOW)):
+        await until(is_told)
 
 
 async def test_news_waits_for_a_database_that_is_away(store: PostgresStore, ears: Ears) -> None:
