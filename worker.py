@@ -19,7 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from account import Account, AccountError, open_account
+from account import Account, AccountError, open_account, open_wallet
 from activities.backstop import Backstop, BackstopPorts, BackstopRules
 from activities.commands import CommandActivities
 from activities.dust import DustKeeper
@@ -35,6 +35,8 @@ from activities.reconcile import FullPass, Judge, Part, ReconcilePorts
 from activities.reconcile_balances import BalanceCheck
 from activities.reconcile_orders import OpenOrderCheck
 from activities.reconcile_trades import TradeFolder
+from activities.redeeming import Redeeming, SendPorts
+from activities.redemption import RedemptionActivities, RedemptionKeeper, RedemptionPorts
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
@@ -43,6 +45,8 @@ from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
+from exchange.polymarket.redeem_calls import RedeemSigner
+from exchange.polymarket.redeemer import PolymarketRedeemer, RelayerKey
 from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
 from exchange.port import ExchangeError
@@ -53,7 +57,7 @@ from ingest.owners import TemporalOwners
 from ingest.pace import Pace
 from ingest.reconcile import ReconcileKeeper
 from process import leave, until_stopped, utc_now
-from settings import Settings, load_settings
+from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
 from storage.halt_file import HaltFile
 from storage.lease import WalletLease
@@ -111,6 +115,9 @@ async def run_worker(settings: Settings) -> None:
         reconcile = ReconcileKeeper(client, desk.gateway.wallet)
         halts, guard = _halt_keeper(parts, desk, owners), _guard_keeper(parts, client)
         dust = DustKeeper(desk.gateway, parts.store, desk.markets, utc_now)
+        redemption = RedemptionKeeper(
+            _redemption(parts, desk, lease), settings.rules.redemption, utc_now
+        )
         gc.collect()
         gc.freeze()
         async with worker:
@@ -121,6 +128,7 @@ async def run_worker(settings: Settings) -> None:
                     lease.keep(),
                     dispatcher.run(),
                     dust.run(),
+                    redemption.run(),
                     reconcile.run(),
                     halts.run(),
                     guard.run(),
@@ -254,6 +262,7 @@ def _activities(
             rules.orders,
             utc_now,
         ),
+        RedemptionActivities(_redemption(parts, desk, lease), rules.redemption, utc_now),
         PositionActivities(
             PositionPorts(gateway, store, store, store, markets), rules.exits, utc_now
         ),
@@ -288,6 +297,21 @@ def _halt_keeper(parts: Parts, desk: Desk, owners: TemporalOwners) -> HaltKeeper
 
 def _guard_keeper(parts: Parts, client: Client) -> GuardKeeper:
     return GuardKeeper(client, parts.account.trading.funder, parts.bell)
+
+
+def _redemption(parts: Parts, desk: Desk, lease: WalletLease) -> RedemptionPorts:
+    """Return what redeems; it sends in live mode, else only to a chain on this machine."""
+    settings, store = parts.settings, parts.store
+    may_send = settings.trading_mode is TradingMode.LIVE or settings.endpoints.is_local
+    redeemer = PolymarketRedeemer(
+        parts.access,
+        parts.account.trading,
+        RedeemSigner(open_wallet(settings).private_key),
+        RelayerKey(settings.relayer_api_key, may_send),
+    )
+    ports = SendPorts(redeemer, store, lease)
+    redeeming = Redeeming(ports, settings.rules.redemption, utc_now)
+    return RedemptionPorts(redeemer, redeeming, store, store, desk.markets)
 
 
 def methods_of(*owners: object) -> list[Callable[..., object]]:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         PositionStart,
         ShareCommand,
     )
+    from activities.redemption import RedemptionActivities
     from activities.signals import SignalActivities
     from trading.types import (
         ONE,
@@ -43,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.requests import Requests
 
 LEFT_ORDERS = "a new owner ends the orders of a lost one"
+REDEEMS = "a resolved position is redeemed by us"
 PLANNED = "an exit sells what was fixed when it began, and pages"
 CLEAN_UP = "exit"  # stands for an exit that an older run began
 
@@ -313,7 +315,15 @@ class PositionWorkflow:
         self._control.is_held = bool(self._held_by) and not by_person
 
     async def _redeem(self) -> None:
-        """Wait until the venue has paid the resolved position out, and book it."""
+        """Redeem the resolved position, or see it redeemed, and book it."""
+        if workflow.patched(REDEEMS):
+            await workflow.execute_activity_method(
+                RedemptionActivities.redeem_position,
+                self._position_id,
+                summary="market resolved: redeem the shares",
+                **options.AWAIT,
+            )
+            return
         await workflow.execute_activity_method(
             PositionActivities.await_redemption,
             self._position_id,

@@ -17,6 +17,8 @@ from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
 from activities.reconcile import Part
 from activities.records import Attempt, Ticket
+from activities.redeeming import Redeeming, SendPorts
+from activities.redemption import RedemptionActivities, RedemptionPorts
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate, never
 from activities.signals import SignalActivities, SignalPorts
@@ -25,6 +27,7 @@ from storage.port import PositionRecord
 from storage.postgres import PostgresStore
 from storage.tables import events, halts
 from tests.fakes import FakeBell, FakeClock, FakeLease, FakeVenue
+from tests.platform_redeemer import PlatformRedeemer
 from tests.storage.builders import (
     WALLET,
     WHALE,
@@ -99,6 +102,14 @@ class Desk:
         store = self.store
         ports = PositionPorts(self.venue, store, store, store, self.markets)
         return PositionActivities(ports, self.rules.exits, self.clock, self.clock.pause)
+
+    @property
+    def redemption(self) -> RedemptionActivities:
+        """Redemption by the venue itself; we have no way to send."""
+        store, rules, redeemer = self.store, self.rules.redemption, PlatformRedeemer(self.venue)
+        redeeming = Redeeming(SendPorts(redeemer, store, FakeLease()), rules, self.clock)
+        ports = RedemptionPorts(redeemer, redeeming, store, store, self.markets)
+        return RedemptionActivities(ports, rules, self.clock, self.clock.pause)
 
     @property
     def commands(self) -> CommandActivities:

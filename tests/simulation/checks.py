@@ -226,7 +226,7 @@ class Checks:
         left += [
             f"position {k} {r.record.state}"
             for k, r in tables.positions.items()
-            if r.record.state in ("OPENING", "RESOLVED")
+            if r.record.state in ("OPENING", "RESOLVED", "REDEEMABLE")
         ]
         left += [f"{k} without owner" for k in self._unowned()]
         left += [

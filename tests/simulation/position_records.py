@@ -237,6 +237,13 @@ def settle_resolution(
     return restate(tables, row, now, state)
 
 
+def mark_redeemable(tables: Tables, position_id: PositionId, now: datetime) -> None:
+    row = tables.positions[position_id]
+    if row.record.state is PositionState.RESOLVED:
+        row.record = replace(row.record, state=PositionState.REDEEMABLE)
+        tables.ring("positions", position_id)
+
+
 def _redeem(tables: Tables, row: PositionRow, payout: Price, now: datetime) -> None:
     size, n = row.record.settled_size, len(row.redemptions) + 1
     row.redemptions.append(redemption(row.record.position_id, n, size, payout, now))

@@ -13,11 +13,14 @@ from activities.orders import OrderActivities, OrderPorts
 from activities.orphans import OrphanKeeper, OrphanPorts
 from activities.positions import PositionActivities, PositionPorts
 from activities.pricing import PricingActivities
+from activities.redeeming import Redeeming, SendPorts
+from activities.redemption import RedemptionActivities, RedemptionPorts
 from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
 from storage.port import StorageUnavailableError
+from tests.platform_redeemer import PlatformRedeemer
 from tests.simulation import order_records
 from tests.simulation.checks import Checks
 from tests.simulation.gateway import Gateway
@@ -95,12 +98,23 @@ def _steps(world: "World", worker: Worker) -> dict[str, Callable[..., Awaitable[
             clock,
             worker.pass_time,
         ),
+        _redemption(world, worker, gateway, markets),
     )
     return {
         f"{type(part).__name__}.{name}": getattr(part, name)
         for part in parts
         for name in _activity_names(cast(Hashable, type(part)))
     }
+
+
+def _redemption(
+    world: "World", worker: Worker, gateway: Gateway, markets: MarketDesk
+) -> RedemptionActivities:
+    store, redeemer = cast(Any, worker.records), PlatformRedeemer(gateway)
+    rules, clock = world.rules.redemption, world.clock
+    redeeming = Redeeming(SendPorts(redeemer, store, worker), rules, clock)
+    ports = RedemptionPorts(redeemer, redeeming, store, store, markets)
+    return RedemptionActivities(ports, rules, clock, worker.pass_time)
 
 
 @functools.cache

@@ -62,6 +62,7 @@ class Hall:
                 desk.risk,
                 desk.orders,
                 desk.positions,
+                desk.redemption,
                 desk.commands,
                 desk.sweeper(TemporalOwners(self.client, self.queue)),
             ),
