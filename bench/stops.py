@@ -1,0 +1,185 @@
+"""Stop crossed at the venue -> exit order received by the venue, with many positions open.
+
+    python bench/stops.py [--positions 1000] [--stops 200] [--ready 300] [--quick] [--json]
+
+The whole stack runs. Every position is bought through it; then the books of some fall below their
+stops one after another, and stay there. An exit needs a second valid read one second after the
+first, so `after_second_read_ms` is the whole way less that second: finding the fall, asking for the
+second read and leaving are all in it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench._stand import (
+    HOUR_MS,
+    LEVELS,
+    START_MS,
+    Stand,
+    StandOptions,
+    fetch,
+    list_tokens,
+    machine,
+    make_signal,
+    marks,
+    now,
+    open_stand,
+    still_market,
+)
+from paper.model import MICROS, Level
+from paper.tape import Snapshot, TapeHeader
+from paper.tape_format import VERSION
+from paper.tape_writer import write_tape
+from storage.statements import Statement
+from trading.rules import ExitRules
+from trading.types import PositionState, TokenId
+
+REFUSED = Statement(
+    """
+    SELECT state, coalesce(refusal_reason, '') AS reason, count(*) AS n
+    FROM signals GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10
+    """
+)
+CENT, DEPTH = 10_000, 20_000 * MICROS
+BID, FALLEN_BID = 50 * CENT - CENT, 40 * CENT
+EVERY_MS = 100  # between two falls
+BATCH = 40  # signals at once
+BATCH_S = 3.0
+AFTER_S = 20.0  # for the last exit to arrive
+READS_APART_MS = ExitRules().reads_apart / timedelta(milliseconds=1)
+
+
+def write_falling_tape(stops: int, ready_s: int) -> Callable[[Path, int], None]:
+    """Return what writes a tape of still books, some of which fall once everything is bought."""
+
+    def write(path: Path, markets: int) -> None:
+        listed = [still_market(number) for number in range(markets)]
+        header = TapeHeader(
+            name="falling synthetic books",
+            format_version=VERSION,
+            attribution="synthetic",
+            licence="none",
+            invented=("everything",),
+            starts_at=START_MS,
+            ends_at=START_MS + 3 * HOUR_MS,
+        )
+        names = [market.condition_id for market in listed]
+        write_tape(path, header, listed, [], list(_snapshots(names, stops, ready_s)))
+
+    return write
+
+
+def _snapshots(names: list[str], stops: int, ready_s: int) -> Iterator[Snapshot]:
+    for name in names:
+        yield _book(START_MS, name, BID)
+    for number, name in enumerate(names[:stops]):
+        yield _book(START_MS + _fall_ms(number, ready_s), name, FALLEN_BID)
+
+
+def _fall_ms(number: int, ready_s: int) -> int:
+    return ready_s * 1000 + number * EVERY_MS
+
+
+def _book(at: int, name: str, bid: int) -> Snapshot:
+    bids = tuple(Level(bid - CENT * place, DEPTH) for place in range(LEVELS))
+    asks = tuple(Level(bid + CENT * (place + 2), DEPTH) for place in range(LEVELS))
+    return Snapshot(at, name, bids, asks)
+
+
+async def buy_all(stand: Stand, ready_at_ms: float) -> int:
+    """Have a position of every token bought; return how many are open with levels."""
+    while True:
+        held = await stand.store.list_open()
+        has_levels = [p for p in held if p.stop_loss_price is not None and p.settled_size > 0]
+        if len(has_levels) == len(stand.tokens) or now().timestamp() * 1000 > ready_at_ms - 5000:
+            return sum(p.state is PositionState.OPEN for p in has_levels)
+        known = {position.token_id for position in held}
+        wanted = [token for token in stand.tokens if token.token_id not in known]
+        for token in wanted[:BATCH]:
+            await stand.store.record_signal(make_signal(token), now())
+        await asyncio.sleep(BATCH_S)
+
+
+async def exits_at_venue(stand: Stand) -> dict[TokenId, int]:
+    """Return when the venue received the first order to sell of each token (Unix ms)."""
+    rows = await fetch(f"{stand.venue_url}/_paper/orders")
+    assert isinstance(rows, list)
+    first: dict[TokenId, int] = {}
+    for row in rows:
+        if row["side"] == "SELL":
+            at = int(row["received_at"])
+            first[row["token_id"]] = min(at, first.get(row["token_id"], at))
+    return first
+
+
+async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object]:
+    """Buy, wait for the fall, and hold the exits that arrived against it."""
+    play = await fetch(f"{stand.venue_url}/_paper/play")
+    assert isinstance(play, dict)
+    started_ms = float(play["started_at"])
+    bought = await buy_all(stand, started_ms + options.ready * 1000)
+    tokens = (await list_tokens(stand.venue_url))[: options.stops]
+    last_ms = started_ms + _fall_ms(options.stops, options.ready)
+    deadline = time.monotonic() + (last_ms / 1000 - now().timestamp()) + AFTER_S
+    arrived: dict[TokenId, int] = {}
+    while len(arrived) < len(tokens) and time.monotonic() < deadline:
+        await asyncio.sleep(2)
+        arrived = await exits_at_venue(stand)
+    falls = {token: started_ms + _fall_ms(n, options.ready) for n, token in enumerate(tokens)}
+    whole = [arrived[token] - at for token, at in falls.items() if token in arrived]
+    refused = await stand.store.lane.rows(REFUSED)
+    return {
+        "positions_open": bought,
+        "entries_refused": {f"{row['state']} {row['reason']}": row["n"] for row in refused},
+        "stops": len(tokens),
+        "missing": len(tokens) - len(whole),
+        "sold_without_a_fall": len(arrived.keys() - falls.keys()),
+        "whole_ms": marks(whole),
+        "after_second_read_ms": marks([ms - READS_APART_MS for ms in whole]),
+    }
+
+
+async def run(options: argparse.Namespace) -> dict[str, object]:
+    """Run the whole measurement on a stack of its own."""
+    stand_options = StandOptions(
+        markets=options.positions,
+        workers=1,
+        write_tape=write_falling_tape(options.stops, options.ready),
+    )
+    before = machine()
+    async with open_stand(stand_options) as stand:
+        found = await measure(stand, options)
+    settings = {"workers": 1, "profile": "load", "falls_every_ms": EVERY_MS}
+    return {"name": "stops", **found, "settings": settings, **before, "load_after": machine()}
+
+
+def main() -> int:
+    """Print the figures, as one JSON line with --json; 1 if an exit is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--positions", type=int, default=1000)
+    parser.add_argument("--stops", type=int, default=200)
+    parser.add_argument("--ready", type=int, default=300, help="s of the tape until books fall")
+    parser.add_argument("--quick", action="store_true", help="20 positions, 10 stops, 60 s")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if options.quick:
+        options.positions, options.stops, options.ready = 20, 10, 60
+    line = asyncio.run(run(options))
+    print(json.dumps(line) if options.json else json.dumps(line, indent=2))
+    return 0 if line["missing"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.stdout.flush()
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)
