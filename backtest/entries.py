@@ -152,8 +152,9 @@ class EntryDesk:
         if is_enough or entry.attempt >= rules.attempts_max or now >= give_up_at:
             self._end(entry, SignalState.FILLED if is_enough else SignalState.PARTIAL)
             return
-        left = Shares(order.size - got)
-        self.begin(replace(entry, wanted=left, attempt=entry.attempt + 1), now)
+        again = replace(entry, wanted=Shares(order.size - got), attempt=entry.attempt + 1)
+        known_at = now + self._world.delays.of(f"{again.key}/known")  # the answer's way back
+        self._world.agenda.at(known_at, lambda at: self.begin(again, at))
 
     def _end(self, entry: Entry, outcome: Reason | SignalState) -> None:
         """Tell the signal's end: what was bought counts, whatever stopped the rest."""

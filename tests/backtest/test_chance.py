@@ -50,12 +50,12 @@ def test_one_who_knows_is_found_among_coin_flippers() -> None:
 @pytest.mark.acceptance
 @pytest.mark.parametrize("price", [0.5, 0.8, 0.95, 0.05])
 def test_over_many_seeds_luck_is_named_in_five_of_a_hundred_at_most(price: float) -> None:
-    assert share_found([best_of_flippers(seed, price=price) for seed in range(400)]) <= ALPHA
+    assert share_found([best_of_flippers(seed, price=price) for seed in range(200)]) <= ALPHA
 
 
 @pytest.mark.acceptance
 def test_over_many_seeds_skill_is_found_nearly_always() -> None:
-    assert share_found([skilled_among_flippers(seed) for seed in range(400)]) >= 0.95
+    assert share_found([skilled_among_flippers(seed) for seed in range(200)]) >= 0.95
 
 
 def test_twenty_small_wins_at_a_high_price_prove_nothing() -> None:

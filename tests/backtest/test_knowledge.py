@@ -29,8 +29,10 @@ def test_a_trade_that_closes_in_the_future_is_refused() -> None:
 def test_what_is_learned_within_a_window_counts_from_the_next_one_on() -> None:
     knowledge = Knowledge(WINDOWS, {WHALE: a_good_past()})
     before = knowledge.score(WHALE, START + DAY / 2)
+    standing = knowledge.standing(WHALE, START + DAY / 2)
     knowledge.note(WHALE, replace(a_win(0), closed_at=START + DAY / 4), START + DAY / 2)
     assert knowledge.score(WHALE, START + DAY * 3 / 4) == before
+    assert knowledge.standing(WHALE, START + DAY * 3 / 4) == standing
     assert knowledge.score(WHALE, START + DAY).closed_trades == before.closed_trades + 1
 
 
@@ -52,6 +54,15 @@ def test_a_stranger_has_no_standing_but_is_followed() -> None:
     assert standing.is_followed
     assert standing.quality_score == 0
     assert standing.closed_trades == 0
+
+
+def test_a_standing_has_the_figures_of_the_score() -> None:
+    knowledge = Knowledge(WINDOWS, {WHALE: a_good_past()})
+    standing, score = knowledge.standing(WHALE, START), knowledge.score(WHALE, START)
+    assert standing.quality_score == score.quality_score
+    assert standing.win_rate == score.win_rate
+    assert standing.closed_trades == score.closed_trades
+    assert knowledge.standing(WHALE, START + DAY / 2) is standing
 
 
 def test_the_cutoff_itself_is_not_before_it() -> None:
