@@ -80,6 +80,9 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--markets", type=_count, help="play only the first N markets")
     up.add_argument("--bankroll", type=_speed, default=Decimal(10_000), help="paper pUSD (10000)")
     up.add_argument("--resume", action="store_true", help="continue the last play")
+    up.add_argument(
+        "--no-auto-redeem", action="store_true", help="redeem ourselves at the local venue"
+    )
     up.add_argument("--until-done", action="store_true", help="end when the tape has been traded")
     up.add_argument("--json", action="store_true", help="print the report as one JSON line")
 
@@ -118,6 +121,7 @@ def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         resume=options.resume,
         until_done=options.until_done,
         as_json=options.json,
+        auto_redeem=not options.no_auto_redeem,
     )
     if asked.mode is TradingMode.LIVE and not settings.may_trade_live:
         return _refuse("expected LIVE_TRADING=yes beside --mode live, nothing is sent")

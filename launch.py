@@ -50,6 +50,7 @@ class UpOptions:
     resume: bool
     until_done: bool
     as_json: bool
+    auto_redeem: bool = True  # by the local venue; else we redeem ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,8 @@ def _venue_environment(port: int) -> dict[str, str]:
         "WHALECOPY_RTDS_URL": f"{ws}/rtds",
         "WHALECOPY_RPC_HTTP_URLS": json.dumps([f"{http}/rpc"]),
         "WHALECOPY_RPC_WS_URLS": json.dumps([f"{ws}/rpc"]),
+        "WHALECOPY_RELAYER_URL": f"{http}/relayer",
+        "WHALECOPY_RELAYER_API_KEY": "local",  # the local venue takes any
     }
 
 
@@ -247,6 +250,7 @@ def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
     words += ["--tape", str(options.tape.absolute())] if options.tape is not None else []
     words += ["--markets", str(options.markets)] if options.markets is not None else []
     words += ["--resume"] if options.resume else []
+    words += [] if options.auto_redeem else ["--no-auto-redeem"]
     return Service(
         name="paper",
         command=(sys.executable, *words),

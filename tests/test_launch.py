@@ -117,6 +117,8 @@ def test_every_address_of_the_local_venue_is_a_setting(monkeypatch: pytest.Monke
     assert not told.is_production
     assert told.clob == "http://127.0.0.1:8900"
     assert told.rpc_ws == ("ws://127.0.0.1:8900/rpc",)
+    assert told.relayer == "http://127.0.0.1:8900/relayer"
+    assert told.is_local
     everything = (told.gamma, told.data, told.ws_market, told.ws_user, told.rtds, *told.rpc_http)
     assert all("127.0.0.1:8900" in address for address in everything)
 

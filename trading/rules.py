@@ -158,7 +158,7 @@ class ExitRules:
 class RedemptionRules:
     """How resolved shares become cash."""
 
-    grace: timedelta = timedelta(seconds=30)  # the platform may redeem by itself
+    grace: timedelta = timedelta(seconds=10)  # the platform may redeem by itself
     looks_apart: timedelta = timedelta(seconds=1)  # at first, then longer
     looks_apart_max: timedelta = timedelta(seconds=5)
     keeper_looks: timedelta = timedelta(seconds=15)
