@@ -47,6 +47,7 @@ class Api:
         app.router.add_get("/api/feeds", self._feeds)
         app.router.add_get("/api/reviews", self._reviews)
         app.router.add_get("/api/equity", self._equity)
+        app.router.add_get("/api/pnl", self._pnl)
         app.router.add_get("/api/events", self._events)
         app.router.add_get("/events", self._stream, allow_head=False)
         app.router.add_get("/healthz", self._healthz)
@@ -103,6 +104,10 @@ class Api:
     async def _equity(self, request: web.Request) -> web.Response:
         question(request)
         return self._answer({"equity": await self._board.equity()})
+
+    async def _pnl(self, request: web.Request) -> web.Response:
+        question(request)
+        return self._answer({"pnl": await self._board.pnl()})
 
     async def _events(self, request: web.Request) -> web.Response:
         limit = read_limit(question(request, "limit"))

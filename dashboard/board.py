@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from dashboard.earnings import view_earnings
 from dashboard.links import TemporalUi
 from dashboard.notation import Json, to_json
 from dashboard.play import Play, PlaySource
@@ -12,6 +13,7 @@ from dashboard.queries import Records
 from dashboard.risk import RiskInputs, view_risk
 from dashboard.views import view_detail, view_order, view_position, view_trade
 from storage.reviews import StoredReview
+from storage.view_pnl import PnlBy
 from storage.views import FeedRow, Overview, TradeFilter
 from trading.rules import RiskRules
 from trading.types import SignalId
@@ -19,6 +21,7 @@ from trading.types import SignalId
 ROWS = 50
 POSITIONS_MAX = 200
 POINTS_MAX = 500
+LINES_MAX = 30
 SILENCE_MAX = timedelta(seconds=30)
 WHALES_MAX = 50
 
@@ -35,6 +38,7 @@ class Section(StrEnum):
     FEEDS = "feeds"
     REVIEWS = "reviews"
     EQUITY = "equity"
+    PNL = "pnl"
     EVENTS = "events"
 
 
@@ -78,6 +82,7 @@ class Board:
             Section.FEEDS: self.feeds,
             Section.REVIEWS: self.reviews,
             Section.EQUITY: self.equity,
+            Section.PNL: self.pnl,
             Section.EVENTS: lambda: self.events(ROWS),
         }
 
@@ -164,6 +169,15 @@ class Board:
             }
             for point in points
         ]
+
+    async def pnl(self) -> Json:
+        """Return profit and loss by whale, market and UTC day."""
+        return view_earnings(
+            await self._records.load_pnl_total(),
+            await self._records.list_pnl(PnlBy.WHALE, LINES_MAX),
+            await self._records.list_pnl(PnlBy.MARKET, LINES_MAX),
+            await self._records.list_days(LINES_MAX),
+        )
 
     async def events(self, limit: int) -> Json:
         """Return events, newest first."""

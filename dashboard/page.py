@@ -14,6 +14,7 @@ FILES: Mapping[str, str] = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "chart.js": "text/javascript",
+    "earnings.js": "text/javascript",
     "risk.js": "text/javascript",
     "halt.js": "text/javascript",
     "rows.js": "text/javascript",

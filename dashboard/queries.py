@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from storage.reviews import StoredReview
+from storage.view_pnl import DayLine, PnlBy, PnlLine, PnlTotal
 from storage.views import (
     EventRow,
     FeedRow,
@@ -49,6 +50,15 @@ class Records(Protocol):
 
     async def list_equity(self, limit: int) -> Sequence[EquityPoint]:
         """Return at most `limit` points over the whole history, oldest first."""
+
+    async def load_pnl_total(self) -> PnlTotal:
+        """Return the whole P&L and the money that it must equal."""
+
+    async def list_pnl(self, by: PnlBy, limit: int) -> Sequence[PnlLine]:
+        """Return P&L by whale or market, the best first."""
+
+    async def list_days(self, limit: int) -> Sequence[DayLine]:
+        """Return what each UTC day realised, newest first."""
 
     async def list_reviews(self, *, open_only: bool, limit: int) -> Sequence[StoredReview]:
         """Return what a person must look at, newest first."""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import reviews, view_feeds, view_money, view_trades
+from storage import reviews, view_feeds, view_money, view_pnl, view_trades
 from storage.database import Database
 from trading.rules import RiskRules
 from trading.types import Wallet
@@ -46,6 +46,9 @@ class PostgresRecords:
     load_overview = view_money.load_overview
     load_risk = view_money.load_risk_figures
     list_equity = view_money.list_equity
+    load_pnl_total = view_pnl.load_total
+    list_pnl = view_pnl.list_pnl
+    list_days = view_pnl.list_days
     list_positions = view_trades.list_position_rows
     list_trades = view_trades.list_trade_rows
     load_trade = view_trades.load_trade_detail

@@ -2,6 +2,7 @@
 
 import { drawCurve } from "/static/chart.js";
 import { openDetail } from "/static/detail.js";
+import { chooseEarnings, showEarnings } from "/static/earnings.js";
 import { showRisk } from "/static/risk.js";
 import { el, refreshAges, show, write } from "/static/rows.js";
 import {
@@ -35,6 +36,7 @@ const SECTIONS = {
   feeds: showFeeds,
   reviews: showReviews,
   events: showEvents,
+  pnl: showEarnings,
   equity: (points) => {
     curve = points;
     redraw();
@@ -140,6 +142,7 @@ function redraw() {
 
 listen();
 filterTrades(openDetail);
+chooseEarnings();
 setInterval(refreshAges, 1000);
 setInterval(redraw, CURVE_MS);
 addEventListener("resize", redraw);

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from dashboard.play import Play
+from storage.accounts import Account
 from storage.port import Event, PositionRecord, StorageError, StorageUnavailableError, StoredSignal
 from storage.reviews import Review, ReviewKind, StoredReview
+from storage.view_pnl import DayLine, PnlBy, PnlLine, PnlTotal
 from storage.views import (
     DecisionStep,
     EventRow,
@@ -28,7 +30,7 @@ from storage.views import (
     TradeRow,
     WhaleLabel,
 )
-from trading.portfolio import EquityPoint
+from trading.portfolio import EquityPoint, Pnl
 from trading.types import (
     ConditionId,
     IntentId,
@@ -295,6 +297,21 @@ class FakeRecords:
     async def list_equity(self, limit: int) -> Sequence[EquityPoint]:
         self._answer()
         return [EquityPoint(NOW, usd("9800.5"), usd("230.25"), usd("10000"))]
+
+    async def load_pnl_total(self) -> PnlTotal:
+        self._answer()
+        account = Account(usd("9800.5"), usd("10000"), usd("0"), usd("0"), usd("230.25"))
+        pnl = Pnl(3, 1, usd("200"), usd("230.25"), usd("0.5"), usd("0.5"))
+        return PnlTotal(WALLET, pnl, account)
+
+    async def list_pnl(self, by: PnlBy, limit: int) -> Sequence[PnlLine]:
+        self._answer()
+        pnl = Pnl(3, 1, usd("200"), usd("230.25"), usd("0.5"), usd("0.5"))
+        return [PnlLine(by.value, HOSTILE, pnl)][:limit]
+
+    async def list_days(self, limit: int) -> Sequence[DayLine]:
+        self._answer()
+        return [DayLine(NOW.date(), 2, usd("0.5"), usd("10030.75"))][:limit]
 
     async def list_reviews(self, *, open_only: bool, limit: int) -> Sequence[StoredReview]:
         self._answer()

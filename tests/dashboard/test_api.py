@@ -18,6 +18,7 @@ from trading.types import SignalState
         ("/api/feeds", "feeds"),
         ("/api/reviews", "reviews"),
         ("/api/equity", "equity"),
+        ("/api/pnl", "pnl"),
         ("/api/events", "events"),
     ],
 )

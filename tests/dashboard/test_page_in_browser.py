@@ -33,6 +33,20 @@ async def test_the_page_shows_what_the_records_say_and_follows_them() -> None:
         assert tab.complaints == []
 
 
+async def test_profit_and_loss_is_split_by_whale_market_and_day() -> None:
+    rows = "document.getElementById('pnl-rows').innerText"
+    async with a_desk() as desk, a_tab(desk.url) as tab:
+        await tab.until("document.querySelectorAll('#pnl-rows tr').length", 1)
+        assert HOSTILE in str(await tab.evaluate(rows))
+        assert "+$30.75" in str(await tab.evaluate(rows))
+        assert await tab.evaluate("document.getElementById('pnl-gap').hidden") is True
+        await tab.evaluate("document.querySelector('button[data-by=days]').click()")
+        assert "2026-10-01" in str(await tab.evaluate(rows))
+        assert "$10,030.75" in str(await tab.evaluate(rows))
+        assert await tab.evaluate(IMAGES) == 1
+        assert tab.complaints == []
+
+
 async def test_a_signal_is_opened_and_explained() -> None:
     async with a_desk() as desk, a_tab(desk.url) as tab:
         await tab.until(TRADES, 2)

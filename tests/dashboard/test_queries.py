@@ -5,6 +5,7 @@ import pytest
 from dashboard.queries import Records
 from dashboard.records import PostgresRecords
 from storage.postgres import PostgresStore
+from storage.view_pnl import PnlBy
 from storage.views import TradeFilter
 from tests.dashboard.fake_records import NOW, FakeRecords
 from trading.rules import RiskRules
@@ -27,6 +28,8 @@ async def test_no_list_is_longer_than_asked_for(records: Records) -> None:
     assert list(await records.list_trades(TradeFilter(0))) == []
     assert list(await records.list_orders_in_flight(0)) == []
     assert list(await records.list_events(0)) == []
+    assert list(await records.list_pnl(PnlBy.WHALE, 0)) == []
+    assert list(await records.list_days(0)) == []
     assert list(await records.list_reviews(open_only=True, limit=0)) == []
 
 
@@ -39,4 +42,5 @@ async def test_the_overview_and_the_risk_are_always_there(records: Records) -> N
     overview = await records.load_overview(NOW)
     assert overview.money.equity == overview.money.cash + overview.money.bid_value
     assert (await records.load_risk(NOW)).open_orders >= 0
+    assert (await records.load_pnl_total()).gap == 0
     assert [row.feed for row in await records.list_feeds(NOW)]
