@@ -134,8 +134,8 @@ async def test_a_sale_that_is_not_booked_yet_stays_offered_when_another_one_is_b
         await funded.commit_exit(leave(position.position_id, attempt=n, size="50"), NOW)
         assert await funded.begin_sending(sale.order.order_hash, 1, NOW)
     whole = VenueOrder(second.order.order_hash, OrderState.CANCELLED, shares("40"))
-    done = [whole, trade(second, "t2", size="40")]
-    await funded.fold(second.order.order_hash, done, NOW)  # and nobody books it yet
+    part = trade(second, "t2", size="40")
+    await funded.fold(second.order.order_hash, [whole, part], NOW)  # and nobody books it yet
     killed = VenueOrder(first.order.order_hash, OrderState.CANCELLED, shares("20"))
     await booked(funded, first, trade(first, size="20"), killed)
     too_much = await funded.commit_exit(leave(position.position_id, attempt=3, size="41"), NOW)
