@@ -30,6 +30,7 @@ class TradeFolder:
         self._rules = rules
         self._clock = clock
         self._opened_at: datetime | None = None
+        self._cursor = ""
         self._saved_at: datetime | None = None
         self._seen: dict[tuple[str, OrderHash], Settlement] = {}
 
@@ -59,11 +60,12 @@ class TradeFolder:
 
     async def _find_opening(self) -> datetime | None:
         if self._opened_at is None:
-            self._opened_at = (await self._ports.books.load_own_books(self._clock())).opened_at
+            own = await self._ports.books.load_own_books(self._clock())
+            self._opened_at, self._cursor = own.opened_at, f"own_trades/{own.wallet}"
         return self._opened_at
 
     async def _since(self, opened_at: datetime) -> datetime:
-        stored = await self._ports.facts.load_cursor(self.name)
+        stored = await self._ports.facts.load_cursor(self._cursor)
         newest = opened_at if stored is None else datetime.fromisoformat(stored)
         return max(newest - self._rules.trades_overlap, opened_at)
 
@@ -84,7 +86,7 @@ class TradeFolder:
     async def _move_cursor(self, began: datetime) -> None:
         if self._saved_at is not None and began < self._saved_at + _SAVE_EVERY:
             return
-        await self._ports.facts.save_cursor(self.name, began.isoformat(), began)
+        await self._ports.facts.save_cursor(self._cursor, began.isoformat(), began)
         self._saved_at = began
 
 
