@@ -15,6 +15,7 @@ from trading.rules import ExitRules
 from trading.types import ExitReason, OrderBook, PositionId, PositionState, Price, TokenId
 
 TOLD_AGAIN_AFTER = timedelta(minutes=5)
+NO_WATCH, NO_RISE = ExitWatch(), Rise()
 
 log = structlog.get_logger()
 
@@ -30,12 +31,16 @@ class Seen:
 
 @dataclass(slots=True)
 class _Held:
-    """A position with its levels as they are now, perhaps not stored yet."""
+    """A position with its levels as they are now, perhaps not stored yet.
+
+    `tick_size`: the grid on which the levels were placed; None when they came from elsewhere.
+    """
 
     position: PositionRecord
     levels: ExitLevels
-    watch: ExitWatch = ExitWatch()  # noqa: RUF009 - frozen
-    rise: Rise = Rise()  # noqa: RUF009 - frozen
+    tick_size: Price | None = None
+    watch: ExitWatch = NO_WATCH
+    rise: Rise = NO_RISE
     told_at: datetime | None = None
 
 
@@ -99,7 +104,7 @@ class ExitDesk:
         """Take the levels that somebody else stored instead of ours."""
         held = self._held.get(position.position_id)
         if held is not None:
-            held.position, held.levels = position, exit_levels(position)
+            held.position, held.levels, held.tick_size = position, exit_levels(position), None
 
     def doubts(self, now: datetime) -> Sequence[PositionRecord]:
         """Return positions that may be falling unseen, each at most once in five minutes."""
@@ -132,6 +137,10 @@ class ExitDesk:
     def _trail(self, held: _Held, entry: Price, read: ExitRead, tick_size: Price) -> bool:
         """Follow a valid bid; tell whether a level moved."""
         high = held.levels.high_water or entry
+        if held.tick_size == tick_size and read.bid <= high:
+            held.rise = NO_RISE  # the quick way: nothing can have moved
+            return False
+        held.tick_size = tick_size
         held.rise, bid = held.rise.observe(high, read, self._rules)
         levels = follow_bid(held.levels, entry, bid, tick_size, self._rules)
         if levels.notes:
@@ -150,8 +159,8 @@ def _renew(held: _Held, position: PositionRecord) -> bool:
     """Take a position as stored now; levels that somebody moved replace those in memory."""
     before, held.position = held.position, position
     if position.exit_epoch != before.exit_epoch or position.state is not before.state:
-        held.watch = ExitWatch()
+        held.watch = NO_WATCH
     if exit_levels(position) != exit_levels(before):
-        held.levels = exit_levels(position)
+        held.levels, held.tick_size = exit_levels(position), None
         return True
     return position.state is not before.state or position.size != before.size
