@@ -4,8 +4,8 @@ Played at `SPEED`, its three markets last `LASTS_S` seconds of the wall clock. E
 first outcome at 0.51 bid and 0.52 asked, so that what a whale paid is still there for a copier.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -59,9 +59,19 @@ WISHES = (
 """Four orders to copy, one of a wallet without skill, and one sale of what was bought."""
 
 
-def write_still_tape(path: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How the markets end, by condition id, and which of the wishes come before."""
+
+    payouts: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # else: Yes wins
+    wishes: Sequence[Wish] = WISHES
+
+
+def write_still_tape(path: Path, ends: Ends | None = None) -> Path:
     """Write the tape to `path` and return `path`."""
-    write_tape(path, _header(), [_market(c) for c in SLUGS], _wallets(), list(_events()))
+    ends = ends or Ends()
+    markets = [_market(c, ends.payouts.get(c, (MICROS, 0))) for c in SLUGS]
+    write_tape(path, _header(), markets, _wallets(), list(_events(ends.wishes)))
     return path
 
 
@@ -81,7 +91,7 @@ def _header() -> TapeHeader:
     )
 
 
-def _market(condition_id: str) -> TapeMarket:
+def _market(condition_id: str, payouts: tuple[int, int]) -> TapeMarket:
     slug = SLUGS[condition_id]
     is_protocol_v2 = condition_id == PROTOCOL_V2
     return TapeMarket(
@@ -99,7 +109,7 @@ def _market(condition_id: str) -> TapeMarket:
         starts_at=START_MS,
         ends_at=_wall_ms(LASTS_S),
         resolves_at=_wall_ms(LASTS_S),
-        payouts=(MICROS, 0),
+        payouts=payouts,
     )
 
 
@@ -125,12 +135,12 @@ def _history(won_of_ten: int) -> tuple[ClosedTrade, ...]:
     )
 
 
-def _events() -> Iterator[TapeEvent]:
+def _events(wishes: Sequence[Wish]) -> Iterator[TapeEvent]:
     bids = tuple(Level((51 - i) * _CENT, 20_000 * MICROS) for i in range(_LEVELS))
     asks = tuple(Level((52 + i) * _CENT, 20_000 * MICROS) for i in range(_LEVELS))
     for condition_id in SLUGS:
         yield Snapshot(START_MS, condition_id, bids, asks)
-    for number, wish in enumerate(WISHES, 1):
+    for number, wish in enumerate(wishes, 1):
         yield WhaleOrder(
             at=_wall_ms(wish.second),
             number=number,

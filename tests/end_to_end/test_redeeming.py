@@ -1,0 +1,104 @@
+"""Markets that end are redeemed by ourselves, once each, and every cent is where it belongs."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paper.model import MICROS, Side
+from tests.end_to_end.a_run import Ended, Run
+from tests.end_to_end.still_tape import (
+    NEG_RISK,
+    SPEED,
+    STANDARD,
+    WISHES,
+    Ends,
+    write_still_tape,
+)
+from tests.end_to_end.test_replay import assert_balanced
+
+pytestmark = pytest.mark.acceptance  # its short twin is tests/exchange/test_redeemer.py
+WHOLE_TAPE_S = 3_600.0
+HALF = MICROS // 2
+# A void market, a negative-risk one that No wins, and one of Protocol V2 that Yes wins.
+ENDS = Ends(
+    payouts={STANDARD: (HALF, HALF), NEG_RISK: (0, MICROS)},
+    wishes=[wish for wish in WISHES if wish.side is Side.BUY],
+)
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """What the venue's own file says of our redemptions after a run."""
+
+    transactions: Sequence[Any]
+    redemptions: Sequence[Any]  # of our wallet, those that paid
+    held: Sequence[Any]  # tokens that are left in our wallet and worth something
+
+
+def read_venue(home: Path) -> Redeemed:
+    funder = json.loads((home / "api-user.json").read_text())["funder"]
+    file = sqlite3.connect(home / "paper" / "venue.db")
+    try:
+        bodies = {
+            table: [json.loads(body) for (body,) in file.execute(f"SELECT body FROM {table}")]
+            for table in ("transactions", "redemptions", "listings")
+        }
+        balances = file.execute("SELECT account, asset, micros FROM balances").fetchall()
+    finally:
+        file.close()
+    markets = [listing["market"] for listing in bodies["listings"]]
+    worth = {
+        token_id
+        for market in markets
+        for token_id, payout in zip(market["token_ids"], market["payouts"] or (), strict=False)
+        if payout
+    }
+    ours = [one for one in bodies["redemptions"] if one["wallet"].lower() == funder]
+    return Redeemed(
+        transactions=bodies["transactions"],
+        redemptions=[one for one in ours if one["payout"]],
+        held=[row for row in balances if row[0].lower() == funder and row[1] in worth and row[2]],
+    )
+
+
+def assert_redeemed(ended: Ended, home: Path) -> Redeemed:
+    """Assert that all that was worth something was redeemed, by one transaction a market."""
+    assert_balanced(ended)
+    found = read_venue(home)
+    assert found.held == [], ended.told
+    assert {one["stage"] for one in found.transactions} <= {"STATE_MINED", "STATE_CONFIRMED"}
+    by_market = {(one["condition_id"], one["transaction_hash"]) for one in found.redemptions}
+    assert len(by_market) == len({condition_id for condition_id, _ in by_market}), ended.told
+    sent = {one["transaction_hash"] for one in found.transactions}
+    assert {name for _, name in by_market} <= sent, ended.told
+    return found
+
+
+async def play(home: Path, *words: str, **env: str) -> Ended:
+    run = Run(home, "--no-auto-redeem", *words, env=env)
+    try:
+        return await run.ended(WHOLE_TAPE_S)
+    finally:
+        run.stop()
+
+
+@pytest.mark.parametrize("signature_type", ["3", "0"])
+async def test_won_and_void_markets_are_redeemed_once_each(
+    folder: Path, signature_type: str
+) -> None:
+    tape = write_still_tape(folder / "ends.tape", ENDS)
+    home = folder / f"redeem-{signature_type}"
+    words = ("--tape", str(tape), "--speed", str(SPEED))
+    ended = await play(home, *words, WHALECOPY_SIGNATURE_TYPE=signature_type)
+    found = assert_redeemed(ended, home)
+    assert len({one["condition_id"] for one in found.redemptions}) >= 2, ended.told
+
+
+async def test_every_market_of_the_shipped_tape_is_redeemed(folder: Path) -> None:
+    home = folder / "redeem-all"
+    assert_redeemed(await play(home, "--speed", "20"), home)
