@@ -1,8 +1,8 @@
-"""Fetches a market the moment its token is first seen, so that a signal finds it described."""
+"""Fetches a market when its token is seen, so that a signal finds it described as it is now."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -13,12 +13,14 @@ from trading.types import TokenId, WhaleFill
 
 KNOWN_MAX = 10_000
 QUEUE_MAX = 1_000
+FRESH_FOR = timedelta(minutes=1)
+"""How long a market counts as described: it may close or be resolved any time."""
 
 log = structlog.get_logger()
 
 
 class MarketScout:
-    """Describes new tokens beside the path of a trade; what it misses, the assessment asks for."""
+    """Describes tokens beside the path of a trade; what it misses, the assessment asks for."""
 
     def __init__(
         self,
@@ -31,7 +33,7 @@ class MarketScout:
         self._facts = facts
         self._health = health
         self._clock = clock
-        self._seen: dict[TokenId, None] = {}
+        self._seen: dict[TokenId, datetime] = {}
         self._wanted: asyncio.Queue[TokenId] = asyncio.Queue(QUEUE_MAX)
 
     def beside(self, feed: WhaleFeed) -> "ScoutedFeed":
@@ -39,10 +41,11 @@ class MarketScout:
         return ScoutedFeed(feed, self)
 
     def notice(self, token_id: TokenId) -> None:
-        """Ask for a token's market unless that was done before; never waits."""
-        if token_id in self._seen or self._wanted.full():
+        """Ask for a token's market unless that was done of late; never waits."""
+        now, last = self._clock(), self._seen.get(token_id)
+        if self._wanted.full() or (last is not None and now < last + FRESH_FOR):
             return
-        self._seen[token_id] = None
+        self._seen[token_id] = now
         if len(self._seen) > KNOWN_MAX:
             del self._seen[next(iter(self._seen))]
         self._wanted.put_nowait(token_id)
@@ -54,8 +57,6 @@ class MarketScout:
 
     async def _fetch(self, token_id: TokenId) -> None:
         try:
-            if await self._facts.load_market(token_id) is not None:
-                return
             market = await self._market_data.fetch_market(token_id)
             if market is not None:
                 await self._facts.save_market(market, self._clock())

@@ -83,7 +83,10 @@ def market_of(row: GammaMarketRow, clob: ClobMarketRow | None, fees: FeeSchedule
 
 
 def _accepts_orders(row: GammaMarketRow, clob: ClobMarketRow | None) -> bool:
-    return clob is not None and clob.accepting_orders and row.accepting_orders is not False
+    # Where a result is on its way the venue still takes orders; no new money goes there.
+    if clob is None or row.is_resolving:
+        return False
+    return clob.accepting_orders and row.accepting_orders is not False
 
 
 def payouts_of(row: GammaMarketRow, clob: ClobMarketRow | None) -> tuple[Price, ...] | None:

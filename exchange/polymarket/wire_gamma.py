@@ -21,6 +21,7 @@ from exchange.polymarket.wire import (
 from exchange.polymarket.wire_clob import FeeRow
 
 _RESOLVED = frozenset({"resolved", "settled"})
+_RESOLVING = frozenset({"proposed", "challenged", "disputed"})
 
 
 class GammaMarketRow(WireModel):
@@ -70,6 +71,11 @@ class GammaMarketRow(WireModel):
     def is_resolved(self) -> bool:
         """Tell whether the result stands."""
         return not _RESOLVED.isdisjoint((self.uma_status.lower(), self.resolution_status.lower()))
+
+    @property
+    def is_resolving(self) -> bool:
+        """Tell whether a result was proposed: it may stand any minute, or be disputed for days."""
+        return self.uma_status.lower() in _RESOLVING
 
     @property
     def pays_half_each(self) -> bool:

@@ -86,6 +86,13 @@ def test_a_market_that_the_order_book_does_not_know_yet_accepts_no_orders() -> N
     assert (market.tick_size, market.neg_risk) == (Decimal("0.01"), True)
 
 
+@pytest.mark.parametrize("word", ["proposed", "Disputed", "challenged"])
+def test_a_market_whose_result_is_on_its_way_takes_no_new_money(word: str) -> None:
+    market = market_of(row(umaResolutionStatus=word), CLOB, FEES)
+    assert not market.accepts_orders
+    assert market.payouts is None
+
+
 def test_figures_may_be_missing_or_text() -> None:
     market = market_of(row(liquidityNum=None, volumeNum=None, endDate=""), CLOB, FEES)
     assert (market.liquidity, market.volume, market.ends_at) == (Decimal("20328.3747"), None, None)

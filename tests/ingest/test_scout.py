@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from exchange.port import MarketData, UnavailableError, WireError
-from ingest.scout import MarketScout
+from ingest.scout import FRESH_FOR, MarketScout
 from ingest.wanted import Wanted
 from storage.postgres import PostgresStore
 from tests.ingest.desk import Ears, ScriptedFeed, chain_log, until, utc_now
@@ -24,12 +25,13 @@ class FakeMarketData:
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
         self.asked: list[TokenId] = []
+        self.market = MARKET
 
     async def fetch_market(self, token_id: TokenId) -> Market | None:
         self.asked.append(token_id)
         if self.failures:
             raise self.failures.pop(0)
-        return MARKET if token_id in MARKET.token_ids else None
+        return self.market if token_id in MARKET.token_ids else None
 
 
 def scout_of(venue: FakeMarketData, store: PostgresStore, ears: Ears) -> MarketScout:
@@ -77,18 +79,26 @@ async def test_a_failure_is_counted_and_tried_again_at_the_next_fill(
     await running(scout, is_known)
 
 
-async def test_a_known_or_foreign_token_asks_little(store: PostgresStore, ears: Ears) -> None:
-    await store.save_market(MARKET, utc_now())
-    venue = FakeMarketData()
-    scout = scout_of(venue, store, ears)
-    foreign = TokenId("999")
+async def test_a_known_token_is_asked_for_again_when_it_may_have_changed(
+    store: PostgresStore, ears: Ears
+) -> None:
+    await store.save_market(replace(MARKET, accepts_orders=True), utc_now())
+    venue, now = FakeMarketData(), utc_now()
+    scout = MarketScout(cast(MarketData, venue), store, ears.health, lambda: now)
     scout.notice(TOKEN)
-    scout.notice(foreign)
+    scout.notice(TokenId("999"))
+    now += FRESH_FOR / 2
+    scout.notice(TOKEN)
+    now += FRESH_FOR / 2
+    venue.market = replace(MARKET, accepts_orders=False)
+    scout.notice(TOKEN)
 
-    async def is_asked() -> bool:
-        return venue.asked == [foreign]
+    async def is_told() -> bool:
+        known = await store.load_market(TOKEN)
+        return known is not None and not known.accepts_orders
 
-    await running(scout, is_asked)
+    await running(scout, is_told)
+    assert venue.asked == [TOKEN, TokenId("999"), TOKEN]
 
 
 async def test_a_scouted_feed_passes_everything_on(store: PostgresStore, ears: Ears) -> None:
