@@ -112,11 +112,26 @@ class SweepActivities:
         return total
 
     async def _keep(self, part: Part) -> None:
-        """Let a part take its turns until the sweep is over."""
+        """Let a part take its turns until the sweep is over; one that is blind for long pages."""
         deed = _Deed(part.name, partial(_turn, part))
+        blind_since: datetime | None = None
         while True:
-            await self._do([deed])
+            began = self._clock()
+            if (await self._do([deed])).failures:
+                blind_since = blind_since or began
+                await self._page_when_blind(part, blind_since)
+            else:
+                blind_since = None
             await self._pause(part.every)
+
+    async def _page_when_blind(self, part: Part, since: datetime) -> None:
+        now = self._clock()
+        if now - since < self._rules.blind_max:
+            return
+        title = f"{part.name}: nothing could be compared since {since:%H:%M:%S} UTC"
+        key = f"blind/{part.name}/{since.isoformat()}"
+        event = Event("reconcile_blind", "PAGE", title, now, {"subject": part.name})
+        await self._ports.events.record_event_once(key, event)
 
     async def look_once(self) -> Sweep:
         """Make one pass: positions get owners first, then orders end, and then their signals."""

@@ -181,6 +181,7 @@ class SweepRules:
     orders_max: int = 1000
     batch: int = 50  # orders settled in one pass
     at_once: int = 8
+    blind_max: timedelta = timedelta(minutes=2)  # nothing could be compared: a person is told
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,18 @@ async def test_parts_take_their_turns_beside_a_sweep_and_their_failures_stop_nob
     assert (await desk.events()).count("sweep_failed") == 1
 
 
+async def test_a_part_that_is_blind_for_long_pages_once(desk: Desk) -> None:
+    @dataclass(slots=True)
+    class Blind(Beside):
+        async def turn(self) -> None:
+            raise ConnectionError("expected an answer, received none")
+
+    sweep = replace(desk.rules.sweep, sweep_for=10 * timedelta(minutes=1))
+    desk.rules = replace(desk.rules, sweep=sweep)
+    await desk.env.run(desk.sweeper(Register(), [Blind(every=10 * SECOND)]).sweep)
+    assert (await desk.events()).count("reconcile_blind") == 1
+
+
 async def test_a_sweep_that_fails_takes_its_parts_with_it(desk: Desk) -> None:
     beside = Beside()
     with pytest.raises(ConnectionError):
