@@ -225,6 +225,15 @@ async def record_booked_at_once(hall: Hall, shelf: Shelf) -> None:
     await shelf.put("position-booked-at-once", owner)
 
 
+async def record_redeemed(hall: Hall, shelf: Shelf) -> None:
+    """Resolved while it is held, its shares redeemed and booked."""
+    position = await hall.desk.opened()
+    hall.desk.venue.resolve("1", "0")
+    owner = await hall.own(position.position_id)
+    await owner.result()
+    await shelf.put("position-redeemed-once", owner)
+
+
 async def _resting(hall: Hall) -> Trade:
     hall.desk.rules = hall.desk.rules.with_entry_order_type(OrderType.GTC)
     hall.desk.venue.answer_with(Answer.LIVE)
@@ -249,6 +258,7 @@ RECORDERS = (
     record_reconciled,
     record_position_cancelled,
     record_booked_at_once,
+    record_redeemed,
 )
 
 

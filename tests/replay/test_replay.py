@@ -75,6 +75,7 @@ def test_every_workflow_and_main_path_is_recorded() -> None:
         "position-booked-at-once",
         "position-closed",
         "position-redeemed",
+        "position-redeemed-once",
         "position-tried-again",
         "reconcile",
     }
