@@ -88,7 +88,7 @@ def adjusted(probabilities: Sequence[float], tested: int) -> list[float]:
     lowest = inf
     for rank, index in zip(range(len(order), 0, -1), order, strict=True):
         lowest = min(lowest, probabilities[index] * tested / rank)
-        found[index] = min(lowest, 1.0)
+        found[index] = max(probabilities[index], min(lowest, 1.0))  # rounding strengthens nothing
     return found
 
 

@@ -46,6 +46,15 @@ def test_more_than_the_cash_is_refused() -> None:
     assert asked(ledger, 60, "two") is Reason.BALANCE_TOO_LOW
 
 
+def test_a_throttle_is_told_before_the_cash() -> None:
+    ledger = a_ledger(1)
+    for n in range(6):
+        ledger.release(f"key {n}")
+        refusal = asked(ledger, 0, f"key {n}")
+        assert refusal is None
+    assert asked(ledger, 2, "one more") is Reason.ORDER_THROTTLE
+
+
 def test_a_position_that_is_being_left_takes_no_entry() -> None:
     ledger = a_ledger()
     lot = ledger.book(a_copy(), MARKET)

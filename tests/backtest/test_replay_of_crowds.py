@@ -29,16 +29,16 @@ def found_in(figures: Figures) -> set[str]:
 
 
 def test_one_who_knows_is_found_and_copied_after_it_has_shown_it(tmp_path: Path) -> None:
-    figures = look_back(tmp_path, 1, wallets=4, markets=160, knows={2: 0.85})
+    figures = look_back(tmp_path, 1, wallets=3, markets=120, knows={2: 0.85})
     [first, *_] = figures.whales
     assert found_in(figures) == {"w2"} == {first.name}
-    assert first.copied < 160
+    assert first.copied < 120
     assert first.money.pnl > 0
     assert figures.unit == "day"
 
 
 def test_coin_flippers_are_not_found_however_many(tmp_path: Path) -> None:
-    figures = look_back(tmp_path, 1, wallets=40, markets=40)
+    figures = look_back(tmp_path, 1, wallets=20, markets=24)
     assert found_in(figures) == set()
     assert not figures.luck.has_evidence
 
