@@ -99,6 +99,11 @@ class Nursery:
                 child.code.set_result(self._early.pop(pid))
         return child
 
+    def find(self, log: Path) -> Child:
+        """Return the living process that writes to a log."""
+        (child,) = [c for c in self._children.values() if c.log == log and not c.is_over]
+        return child
+
     async def close(self) -> None:
         """End everything it ever started."""
         if self._process is None or self._reading is None:
