@@ -1,15 +1,9 @@
 """The venue's public record: leaderboard, closed positions and fills, late but complete."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
-
 from exchange.polymarket.endpoints import VenueAccess
-from exchange.polymarket.merging import SurplusMerger
-from exchange.polymarket.pump import Emit, pump
 from exchange.polymarket.rest import Rest
 from exchange.polymarket.rtds import fill_of
 from exchange.polymarket.wire import parse
@@ -21,13 +15,8 @@ from exchange.polymarket.wire_data import (
 )
 from exchange.port import (
     ClosedPosition,
-    FillEvent,
     LeaderboardRow,
-    Quarantined,
-    StreamReset,
     UnavailableError,
-    WalletSet,
-    WireError,
 )
 from trading.types import ConditionId, Source, Usd, Wallet, WhaleFill
 
@@ -35,7 +24,6 @@ PAGE_ROWS = 500
 PAGES_MAX = 40
 
 _FAR = timedelta(minutes=1)
-_log = structlog.get_logger()
 
 
 class DataApi:
@@ -119,71 +107,3 @@ def _closed_position(row: ClosedPositionRow) -> ClosedPosition | None:
         pnl=Usd(row.realized_pnl),
         category=row.category,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PollRules:
-    """How often each wallet is asked for, how far back, and the pause between two wallets.
-
-    The venue allows 200 requests for trades in ten seconds; this stays at half of that.
-    """
-
-    every: timedelta = timedelta(seconds=5)
-    between: timedelta = timedelta(milliseconds=100)
-    look_back: timedelta = timedelta(minutes=2)
-
-
-class DataApiFeed:
-    """Fills of followed wallets by asking for them: late, but it misses nothing."""
-
-    name = "data_api"
-
-    def __init__(self, access: VenueAccess, rules: PollRules | None = None) -> None:
-        """Use the Data API of these endpoints."""
-        self._api = DataApi(access)
-        self._clock = access.clock
-        self._rules = rules or PollRules()
-
-    def stream_fills(self, wallets: WalletSet) -> AsyncIterator[FillEvent]:
-        """Yield fills for ever; a StreamReset follows every interruption."""
-
-        async def produce(emit: Emit[FillEvent]) -> None:
-            merger = SurplusMerger()
-            round_number = 0
-            was_lost = True
-            since = self._clock() - self._rules.look_back
-            while True:
-                started_at = self._clock()
-                try:
-                    for wallet in sorted(wallets.current()):
-                        await self._poll(wallet, since, (merger, round_number), emit)
-                        await asyncio.sleep(self._rules.between.total_seconds())
-                    if was_lost:
-                        await emit(StreamReset(self._clock()))
-                    was_lost = False
-                    since = started_at - self._rules.look_back
-                except UnavailableError as error:
-                    was_lost = True
-                    _log.info("poll_failed", feed=self.name, why=str(error)[:300])
-                round_number += 1
-                await asyncio.sleep(self._rules.every.total_seconds())
-
-        return pump(produce)
-
-    async def _poll(
-        self,
-        wallet: Wallet,
-        since: datetime,
-        merging: tuple[SurplusMerger, int],
-        emit: Emit[FillEvent],
-    ) -> None:
-        merger, round_number = merging
-        try:
-            fills = await self._api.fetch_fills(wallet, since)
-        except WireError as error:
-            await emit(Quarantined(self.name, str(error), ""))
-            return
-        for fill in fills:
-            part = merger.new_part(fill, round_number)
-            if part is not None:
-                await emit(part)

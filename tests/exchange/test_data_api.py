@@ -1,20 +1,15 @@
 """The venue's record of wallets: paged to its end, makers included, never from a cache."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from exchange.polymarket.data_api import DataApi, DataApiFeed, PollRules
-from exchange.port import FillEvent, Quarantined, StreamReset, UnavailableError
-from tests.exchange.fake_venue import LIMIT_S, Asked, FakeHttp, serving
+from exchange.polymarket.data_api import DataApi
+from exchange.port import UnavailableError
+from tests.exchange.fake_venue import Asked, FakeHttp, serving
 from tests.exchange.samples import AT, CONDITION, TX, WHALE, YES
-from tests.exchange.sets import Wallets
-from trading.types import Source, WhaleFill
-
-QUICK = PollRules(every=timedelta(milliseconds=5), between=timedelta(milliseconds=1))
+from trading.types import Source
 
 
 def page(*rows: object, cursor: str | None = None) -> dict[str, object]:
@@ -103,31 +98,3 @@ async def test_a_missing_service_is_unavailable() -> None:
     async with serving(FakeHttp()) as access:
         with pytest.raises(UnavailableError, match="404"):
             await DataApi(access).fetch_fills(WHALE, AT)
-
-
-async def next_event(events: AsyncIterator[FillEvent]) -> FillEvent:
-    return await asyncio.wait_for(anext(events), LIMIT_S)
-
-
-async def test_the_feed_tells_each_fill_once_and_every_interruption() -> None:
-    fake = FakeHttp({"/v2/trades": page(trade(), trade())})
-    async with serving(fake) as access:
-        feed = DataApiFeed(access, QUICK)
-        assert feed.name == "data_api"
-        events = feed.stream_fills(Wallets([WHALE]))
-        seen = [await next_event(events) for _ in range(3)]
-        assert [type(event) for event in seen] == [WhaleFill, WhaleFill, StreamReset]
-        fake.answers["/v2/trades"] = page(trade(), trade(), trade(size=7))
-        third = await next_event(events)
-        assert isinstance(third, WhaleFill)
-        assert third.size == 7
-        failed = asyncio.Event()
-        fake.statuses["/v2/trades"] = 503
-        fake.answers["/v2/trades"] = lambda _: failed.set()
-        await asyncio.wait_for(failed.wait(), LIMIT_S)
-        fake.answers["/v2/trades"] = page()
-        fake.statuses.clear()
-        assert isinstance(await next_event(events), StreamReset)
-        fake.answers["/v2/trades"] = page({"size": 1})
-        assert isinstance(await next_event(events), Quarantined)
-        await events.aclose()  # type: ignore[attr-defined]  # it is a generator
