@@ -61,9 +61,9 @@ _MOVES = Statement(
         ON f.order_id = l.order_id AND l.ref = f.trade_id || '/' || f.order_id
     WHERE l.wallet = :wallet AND l.kind = 'FILL' AND l.timestamp > :since
     UNION ALL
-    SELECT p.token_id, -trunc(r.size * r.payout, 6), r.size  -- redeemed of late
+    SELECT p.token_id, -trunc(r.size * r.payout, 6), r.size  -- redeemed of late; lost ones stay
     FROM redemptions AS r JOIN positions AS p ON p.position_id = r.position_id
-    WHERE p.user_address = :wallet AND r.timestamp > :since
+    WHERE p.user_address = :wallet AND (r.timestamp > :since OR r.payout = 0)
     UNION ALL
     SELECT p.token_id, trunc(p.settled_size * paid.payout, 6), -p.settled_size  -- being redeemed
     FROM positions AS p

@@ -120,6 +120,14 @@ async def test_a_redemption_of_late_may_not_be_shown_yet(funded: PostgresStore) 
     assert (await funded.load_own_books(later(61))).cash_moves == ()
 
 
+async def test_worthless_shares_may_stay_in_the_wallet_for_ever(funded: PostgresStore) -> None:
+    position = await bought(funded)
+    await funded.settle_resolution(position.position_id, price("0"), redeemed=True, now=later(60))
+    books = await funded.load_own_books(later(9_999))
+    assert cash_slack(books) == Span()
+    assert share_slack(books) == Span(usd(0), usd(100))
+
+
 async def test_resting_orders_are_sure_once_they_have_stood_for_a_while(
     funded: PostgresStore,
 ) -> None:
