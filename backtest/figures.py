@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date
 from decimal import Decimal
 
 from backtest.chance import ALPHA, Interval, Unit, adjusted, interval, luck_probability
@@ -218,9 +218,3 @@ def _days(bankroll: Usd, equity: Sequence[EquityPoint]) -> Iterable[Day]:
     for day, last in lasts.items():
         yield Day(day, Usd(last.realised - realised), Usd(last.equity - worth))
         worth, realised = last.equity, last.realised
-
-
-def span_of(begins_at: datetime, ends_at: datetime) -> str:
-    """Return a duration as a person says it."""
-    hours = Decimal((ends_at - begins_at) // timedelta(seconds=36)) / 100
-    return f"{hours:.1f} hours" if hours < 72 else f"{hours / 24:.0f} days"

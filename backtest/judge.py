@@ -1,10 +1,9 @@
 """Decide on a signal of the past by the facts of its own time, as if it came today."""
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from backtest.entries import Entry, EntryDesk, World
+from backtest.entries import Entry, EntryDesk, Tell, World
 from backtest.knowledge import Knowledge
 from backtest.leavings import ExitDesk
 from backtest.lots import Lot
@@ -24,8 +23,6 @@ from trading.types import (
     Wallet,
     WhaleSignal,
 )
-
-Tell = Callable[[WhaleSignal, str], None]
 
 
 class Judge:

@@ -1,6 +1,6 @@
 """Our money and positions in memory, under the limits and breakers of the real books."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -55,10 +55,6 @@ class Ledger:
     def lot(self, whale: Wallet, token_id: TokenId) -> Lot | None:
         """Return our open position from a whale in a token."""
         return self._lots.get((whale, token_id))
-
-    def lots(self) -> Iterable[Lot]:
-        """Return every open position, the oldest first."""
-        return self._lots.values()
 
     def lots_in(self, condition_id: ConditionId) -> list[Lot]:
         """Return our open positions in a market."""

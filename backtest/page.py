@@ -6,9 +6,9 @@ from decimal import Decimal
 from html import escape
 
 from backtest.charts import Axis, Bar, Line, bars, curve
-from backtest.figures import Figures, WhaleFigures, span_of
+from backtest.figures import Figures, WhaleFigures
 from backtest.records import EquityPoint
-from backtest.report import dollars, methods, percent, range_of, verdict
+from backtest.report import dollars, duration_of, methods, percent, range_of, verdict
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#d9dfe6;--back:#fff;
@@ -40,7 +40,7 @@ def as_page(figures: Figures) -> str:
     replayed = figures.replayed
     title = escape(f"Backtest of {replayed.origin.name}")
     when = f"{_time(replayed.begins_at)} to {_time(replayed.ends_at)} UTC"
-    span = span_of(replayed.begins_at, replayed.ends_at)
+    span = duration_of(replayed.ends_at - replayed.begins_at)
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

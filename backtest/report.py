@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from backtest.chance import Interval
-from backtest.figures import Day, Figures, Luck, Money, WhaleFigures, span_of
+from backtest.figures import Day, Figures, Luck, Money, WhaleFigures
 from trading.types import MICRO
 
 _CENT = Decimal("0.01")
@@ -63,9 +63,9 @@ def methods(figures: Figures) -> list[str]:
     """Return how the figures came about, and what they assume."""
     plan, luck = figures.plan, figures.luck
     heard_ms, unit = plan.heard_after // _MILLIS, figures.unit
-    train = "everything before it" if plan.train is None else span_of_duration(plan.train)
+    train = "everything before it" if plan.train is None else duration_of(plan.train)
     return [
-        f"scores: each window of {span_of_duration(plan.window)} knows {train}, nothing later",
+        f"scores: each window of {duration_of(plan.window)} knows {train}, nothing later",
         f"delays: a whale's fill is heard {heard_ms} ms after it; an order takes "
         f"{plan.latency.p50_ms} ms (p50) to {plan.latency.p90_ms} ms (p90) more, seed {plan.seed}",
         f"luck: P&L interval by stationary bootstrap over {luck.units} {unit}s, "
@@ -80,17 +80,19 @@ def methods(figures: Figures) -> list[str]:
     ]
 
 
-def span_of_duration(duration: timedelta) -> str:
+def duration_of(duration: timedelta) -> str:
     """Return a duration as a person says it."""
     hours = Decimal(duration // timedelta(seconds=36)) / 100
-    return f"{hours:.3g} hours" if hours < 72 else f"{hours / 24:.3g} days"
+    number, unit = (hours, "hour") if hours < 72 else (hours / 24, "day")
+    text = format(number.quantize(Decimal("0.1")).normalize(), "f")
+    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
 
 
 def _lines(figures: Figures) -> Iterator[str]:
     replayed, money = figures.replayed, figures.money
     yield f"backtest of {replayed.origin.name}"
     begins, ends = replayed.begins_at, replayed.ends_at
-    yield f"  {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC, {span_of(begins, ends)}"
+    yield f"  {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC, {duration_of(ends - begins)}"
     counts = ", ".join(f"{count} {name}" for name, count in figures.refusals.items())
     yield f"  whale orders   {len(replayed.verdicts)} ({counts or 'none'})"
     yield f"  P&L            {_pnl(money)}"

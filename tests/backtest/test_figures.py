@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from backtest.figures import Money, figure, span_of, units_of
+from backtest.figures import Money, figure, units_of
 from backtest.plan import Plan
 from backtest.records import EquityPoint, Outcome
 from backtest.replay import Replayed, replay
@@ -132,8 +132,3 @@ def test_refusals_are_counted_the_most_frequent_first() -> None:
     found = figure(replay(a_story(), PLAN), PLAN)
     assert found.refusals == {"FILLED": 1}
     assert found.whales[0].copied == 1
-
-
-def test_durations_are_told_as_a_person_would() -> None:
-    assert span_of(START, START + timedelta(hours=5)) == "5.0 hours"
-    assert span_of(START, START + timedelta(days=30)) == "30 days"

@@ -68,7 +68,7 @@ def test_a_fill_moves_cash_and_a_result_pays_it_out() -> None:
     money = ledger.portfolio(after(13))
     assert money.cash == 1000 - Decimal("15.3")
     assert money.bid_value == Decimal("15.2")
-    assert [lot.token_id for lot in ledger.lots()] == [TOKEN]
+    assert [lot.token_id for lot in ledger.lots_in(MARKET.condition_id)] == [TOKEN]
     ledger.redeem(MARKET, (Price(Decimal(1)), Price(Decimal(0))), after(20))
     assert ledger.portfolio(after(21)).cash == 1000 - Decimal("15.3") + 30
     assert ledger.lot(WHALE, TOKEN) is None

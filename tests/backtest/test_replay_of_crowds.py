@@ -1,6 +1,7 @@
 """From a file of fills to the verdict: planted skill is found, planted luck is not."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from trading.rules import Rules
 from trading.types import SizingMode, Usd
 
 SIZING = replace(Rules().sizing, mode=SizingMode.FIXED, fixed_notional=Usd(Decimal(20)))
-PLAN = Plan(rules=replace(Rules(), sizing=SIZING), resamples=100)
+PLAN = Plan(rules=replace(Rules(), sizing=SIZING), window=timedelta(days=5), resamples=100)
 
 
 def look_back(
@@ -47,14 +48,14 @@ def test_coin_flippers_are_not_found_however_many(tmp_path: Path) -> None:
 def test_the_best_of_two_hundred_coin_flippers_is_not_found_over_many_seeds(
     tmp_path: Path,
 ) -> None:
-    named = [found_in(look_back(tmp_path, seed, wallets=200, markets=60)) for seed in range(20)]
-    assert sum(bool(names) for names in named) <= 1
+    named = [found_in(look_back(tmp_path, seed, wallets=200, markets=60)) for seed in range(8)]
+    assert sum(bool(names) for names in named) == 0
 
 
 @pytest.mark.acceptance
 def test_one_who_knows_is_found_among_coin_flippers_over_many_seeds(tmp_path: Path) -> None:
     named = [
         found_in(look_back(tmp_path, seed, wallets=20, markets=200, knows={7: 0.8}))
-        for seed in range(20)
+        for seed in range(10)
     ]
-    assert sum(names == {"w7"} for names in named) >= 18
+    assert sum(names == {"w7"} for names in named) >= 9

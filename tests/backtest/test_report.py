@@ -9,7 +9,16 @@ from backtest.chance import Interval
 from backtest.figures import figure
 from backtest.plan import Plan
 from backtest.replay import replay
-from backtest.report import as_json, as_text, dollars, methods, percent, range_of, verdict
+from backtest.report import (
+    as_json,
+    as_text,
+    dollars,
+    duration_of,
+    methods,
+    percent,
+    range_of,
+    verdict,
+)
 from tests.backtest.past import WHALE, a_story
 from tests.backtest.test_figures import a_replayed, an_outcome
 
@@ -82,3 +91,10 @@ def test_amounts_are_written_with_their_signs() -> None:
     assert percent(None) == "none"
     assert range_of(Interval(-1.005, 2.5)) in ("-$1.00 to +$2.50", "-$1.01 to +$2.50")
     assert range_of(None) == "too few to tell"
+
+
+def test_durations_are_told_as_a_person_would() -> None:
+    assert duration_of(timedelta(hours=4.83)) == "4.8 hours"
+    assert duration_of(timedelta(hours=1)) == "1 hour"
+    assert duration_of(timedelta(days=1500)) == "1500 days"
+    assert duration_of(timedelta(days=30)) == "30 days"
