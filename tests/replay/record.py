@@ -17,7 +17,8 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.records import Command
+from activities.guard import GuardReview, KillOrder, OverrideOrder
+from activities.records import Command, ShareCommand
 from embedded.ports import free_port
 from embedded.postgres import PostgresSettings, prepare_postgres
 from embedded.processes import Supervisor, SupervisorSettings
@@ -27,8 +28,26 @@ from embedded.temporal_client import NamespaceNeeds, prepare_namespace
 from storage.migrate import migrate
 from tests.activities.desk import held
 from tests.fakes import Answer
-from tests.workflows.hall import Hall, Owner, Reconciliation, Trade, open_hall, until
-from trading.types import ExitReason, ExitRequest, LevelChange, OrderType, Price, Side
+from tests.workflows.hall import (
+    Guard,
+    Hall,
+    Owner,
+    Reconciliation,
+    Trade,
+    open_hall,
+    until,
+)
+from trading.breakers import Breaker
+from trading.types import (
+    ExitReason,
+    ExitRequest,
+    LevelChange,
+    OrderType,
+    PositionState,
+    Price,
+    Side,
+    SignalId,
+)
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.names import SEARCH_ATTRIBUTES
@@ -52,7 +71,7 @@ class Shelf:
 
     folder: Path = HISTORIES
 
-    async def put(self, name: str, handle: Trade | Owner | Reconciliation) -> None:
+    async def put(self, name: str, handle: Trade | Owner | Reconciliation | Guard) -> None:
         """Keep a history as compact JSON, without what names this machine."""
         history = json.loads((await handle.fetch_history()).to_json())
         self.folder.mkdir(exist_ok=True)
@@ -225,6 +244,49 @@ async def record_booked_at_once(hall: Hall, shelf: Shelf) -> None:
     await shelf.put("position-booked-at-once", owner)
 
 
+async def record_overruled(hall: Hall, shelf: Shelf) -> None:
+    """Held and released, sold in part, its levels moved, told of late fills, closed."""
+    position = await hall.desk.opened()
+    owner = await hall.own(position.position_id)
+    await owner.execute_update(PositionWorkflow.hold, ASKED)
+    await owner.execute_update(PositionWorkflow.release, ASKED)
+    half = ShareCommand("ann", "because", Decimal("0.5"))
+    await owner.execute_update(PositionWorkflow.close_share, half)
+
+    async def is_half() -> bool:
+        after = await hall.desk.position(position.position_id)
+        return after.size < position.size and after.state is PositionState.OPEN
+
+    await until(is_half)
+    off = LevelChange("ann", "because", trailing_stop_price=Price(Decimal(0)))
+    await owner.execute_update(PositionWorkflow.set_levels, off)
+    await owner.execute_update(PositionWorkflow.adopt_fills, ASKED)
+    await owner.execute_update(PositionWorkflow.close, ASKED)
+    await owner.result()
+    await shelf.put("position-overruled", owner)
+
+
+async def record_paged(hall: Hall, shelf: Shelf) -> None:
+    """An exit that a whale asked for, during which a person asks; nobody buys for a while."""
+    position = await hall.desk.opened()
+    hall.desk.venue.quote(None)
+    owner = await hall.own(position.position_id)
+    signal_id = SignalId("sold")
+    await hall.desk.tell(signal_id, Side.SELL)
+    asked = ExitRequest(ExitReason.WHALE_EXIT, Decimal("0.5"), signal_id, who="whale")
+    await owner.signal(PositionWorkflow.request_exit, asked)
+
+    async def is_paged() -> bool:
+        return "exit_stuck" in await hall.desk.events()
+
+    await until(is_paged)
+    await owner.execute_update(PositionWorkflow.close, ASKED)
+    hall.desk.venue.answer_with(Answer.KILL)
+    hall.desk.venue.quote("0.50", "0.51")
+    await owner.result()
+    await shelf.put("position-paged", owner)
+
+
 async def record_redeemed(hall: Hall, shelf: Shelf) -> None:
     """Resolved while it is held, its shares redeemed and booked."""
     position = await hall.desk.opened()
@@ -246,7 +308,28 @@ async def _resting(hall: Hall) -> Trade:
     return trade
 
 
+async def record_guarded(hall: Hall, shelf: Shelf) -> None:
+    """A guard that is told everything it can be told."""
+    guard = await hall.guard()
+    word = KillOrder("ann", "odd fills")
+    lift = OverrideOrder(Breaker.FAILURE_RATE, "ann", "it was the venue")
+    await guard.signal(names.HALT, word)
+    await guard.execute_update(names.PULL_SWITCH, word, result_type=GuardReview)
+    await guard.execute_update(names.OVERRIDE_BREAKER, lift, result_type=str)
+    await guard.execute_update(names.RELEASE_SWITCH, word, result_type=GuardReview)
+    await guard.signal(names.BREAKERS_CHANGED)
+
+    async def has_looked_again() -> bool:
+        told = (await guard.fetch_history()).to_json()
+        return told.count("review_breakers") > 1
+
+    await until(has_looked_again)
+    await shelf.put("risk-guard", guard)
+    await guard.terminate()
+
+
 RECORDERS = (
+    record_guarded,
     record_filled,
     record_no,
     record_partial,
@@ -258,6 +341,8 @@ RECORDERS = (
     record_reconciled,
     record_position_cancelled,
     record_booked_at_once,
+    record_overruled,
+    record_paged,
     record_redeemed,
 )
 

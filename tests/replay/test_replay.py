@@ -12,18 +12,19 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunne
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.orders import OrderActivities
-from activities.records import Command, FillReport, TradeEnd
+from activities.records import Command, ExitStep, FillReport, TradeEnd
 from activities.signals import SignalActivities
 from tests.workflows.hall import OURS, open_hall
 from trading.types import OrderHash, SignalId, SignalState
-from workflows import copy_trade, execution, options
+from workflows import copy_trade, execution, options, position
 from workflows.control import Control
 from workflows.copy_trade import CopyTradeWorkflow
+from workflows.guard import RiskGuardWorkflow
 from workflows.leaving import Leaving
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
-WORKFLOWS = (CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow)
+WORKFLOWS = (CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow, RiskGuardWorkflow)
 HISTORIES_FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(HISTORIES_FOLDER.glob("*.json"))
 COPIES = [path for path in HISTORIES if path.stem.startswith("copy-trade")]
@@ -74,6 +75,8 @@ def test_every_workflow_and_main_path_is_recorded() -> None:
         "position-cancel-refused",
         "position-booked-at-once",
         "position-closed",
+        "position-overruled",
+        "position-paged",
         "position-redeemed",
         "position-redeemed-once",
         "position-tried-again",
@@ -125,6 +128,13 @@ async def leave_orders_alone(leaving: Leaving, order_hashes: object) -> None:
     del leaving, order_hashes
 
 
+class QuietLeaving(Leaving):
+    """Calls nobody, however long an exit takes."""
+
+    async def carry_out(self, step: ExitStep) -> ExitStep:
+        return await self.sell(step, pages=False)
+
+
 @pytest.mark.parametrize(
     ("place", "name", "changed", "recorded"),
     [
@@ -134,6 +144,7 @@ async def leave_orders_alone(leaving: Leaving, order_hashes: object) -> None:
         (CopyTradeWorkflow, "_clean_up", forget_the_venue, "copy-trade-cancelled"),
         (CopyTradeWorkflow, "_clean_up", forget_the_venue, "copy-trade-cancelled-by-command"),
         (Leaving, "finish", leave_orders_alone, "position-cancel-refused"),
+        (position, "Leaving", QuietLeaving, "position-paged"),
     ],
 )
 async def test_a_planted_change_of_the_steps_order_is_found_out(
