@@ -43,7 +43,7 @@ class PollRules:
     The overlap is longer than caches on the way keep an answer (five minutes).
     """
 
-    busy_every: timedelta = timedelta(seconds=5)  # while it has been active lately
+    busy_every: timedelta = timedelta(seconds=5)  # lately active, or a fast feed is silent
     idle_every: timedelta = timedelta(seconds=15)
     busy_for: timedelta = timedelta(minutes=2)
     between: timedelta = timedelta(milliseconds=100)  # two requests
@@ -183,7 +183,8 @@ class ActivityFeed:
 
     def _plan(self, watched: _Watched, now: datetime) -> None:
         rules = self._rules
-        is_busy = watched.active_at is not None and now - watched.active_at < rules.busy_for
+        was_active = watched.active_at is not None and now - watched.active_at < rules.busy_for
+        is_busy = was_active or bool(self._health.silent().keys() - {FEED})
         watched.due_at = now + self._spread(rules.busy_every if is_busy else rules.idle_every)
 
     async def _advance(self, wallet: Wallet) -> None:

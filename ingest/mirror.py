@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
 from ingest.health import FeedHealth
 from ingest.record import Recorder
 from ingest.stored import until_stored
-from storage.holding_port import HoldingStore
+from storage.holding_port import HoldingStore, OwedPage
 from trading.aggregate import FoundSignal
 
 EVERY = timedelta(seconds=2)
 HEARD_WITHIN = timedelta(minutes=2)
-ALL_EVERY = timedelta(minutes=1)
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class MirrorWatch:
         self._recorder = recorder
         self._health = health
         self._clock = clock
-        self._all_at: datetime | None = None
+        self._after = ""
 
     async def run(self, every: timedelta = EVERY) -> None:
         """Look every few seconds until cancelled."""
@@ -49,19 +49,21 @@ class MirrorWatch:
     async def look(self) -> int:
         """Commit a signal for every position that owes; return how many owe.
 
-        Most looks are at what was heard lately, one in a minute is at every whale that reduced.
+        Looked at is what was heard lately, and of all that was ever heard the next page.
         """
         now = self._clock()
-        is_full = self._all_at is None or now - self._all_at >= ALL_EVERY
-        since = _EVER if is_full else now - HEARD_WITHIN
-        owing = await until_stored(
-            lambda: self._holdings.list_owed(since, now), self._health, "owed"
-        )
-        if owing is None:
-            return 0
-        if is_full:
-            self._all_at = now
-        for owed in owing:
+        recent = await self._list(now - HEARD_WITHIN, now, "")
+        owing = await self._commit(recent)
+        page = await self._list(_EVER, now, self._after)
+        self._after = page.last or ""
+        return owing + await self._commit(page)
+
+    async def _list(self, since: datetime, now: datetime, after: str) -> OwedPage:
+        ask = partial(self._holdings.list_owed, since, now, after)
+        return await until_stored(ask, self._health, "owed") or OwedPage(())
+
+    async def _commit(self, page: OwedPage) -> int:
+        for owed in page.owed:
             log.info("mirror_owed", position_id=owed.position_id, size=str(owed.mirror.owed))
             await self._recorder.record_signal(FoundSignal(owed.signal, ()))
-        return len(owing)
+        return len(page.owed)

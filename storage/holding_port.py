@@ -18,6 +18,14 @@ class Owed:
     mirror: Mirror
 
 
+@dataclass(frozen=True, slots=True)
+class OwedPage:
+    """A part of all positions in the order of their ids; `last` is None after the end."""
+
+    owed: tuple[Owed, ...]
+    last: PositionId | None = None
+
+
 class MirrorStore(Protocol):
     """How much of our lots follows the whale out."""
 
@@ -40,8 +48,9 @@ class HoldingStore(Protocol):
     async def is_known_elsewhere(self, fill: WhaleFill) -> bool:
         """Tell whether another source than the fill's own has told of its transaction."""
 
-    async def list_owed(self, since: datetime, now: datetime) -> Sequence[Owed]:
-        """Return the positions that no request to leave brings down to what their whales kept.
+    async def list_owed(self, since: datetime, now: datetime, after: str = "") -> OwedPage:
+        """Return positions that no request to leave brings down to what their whales kept.
 
-        Looked at is what a whale has reduced in a way that was heard of since a time.
+        Looked at is what a whale has reduced in a way that was heard of since a time, from the
+        position after a given one.
         """

@@ -1,6 +1,5 @@
 """Positions that are larger than their whales' stakes say, though nobody is asked to sell them."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -9,7 +8,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
-from storage.holding_port import Owed
+from storage.holding_port import Owed, OwedPage
 from storage.holdings import load_mirror, load_stake
 from storage.statements import Statement, run
 from trading.holdings import Reduction
@@ -30,6 +29,7 @@ GRACE = timedelta(seconds=5)
 """A sale that was heard becomes a signal of its own within this time."""
 ASK_EVERY = timedelta(seconds=30)
 """The same position is asked for again no sooner, whatever became of the last request."""
+PAGE = 100  # positions
 PRICE_UNKNOWN = Price(Decimal("0.5"))
 
 _REDUCED = Statement(
@@ -37,7 +37,7 @@ _REDUCED = Statement(
     SELECT p.position_id, p.source_whale, p.token_id, p.current_price, m.min_size,
         (SELECT count(*) FROM mirrors AS q WHERE q.position_id = p.position_id) AS asked
     FROM positions AS p JOIN markets AS m ON m.condition_id = p.condition_id
-    WHERE p.status = 'OPEN' AND p.settled_size >= m.min_size
+    WHERE p.position_id > :after AND p.status = 'OPEN' AND p.settled_size >= m.min_size
     AND m.payouts IS NULL AND NOT m.closed
     AND (CAST(:wallet AS text) IS NULL OR p.user_address = :wallet)
     AND (
@@ -69,16 +69,17 @@ _REDUCED = Statement(
         WHERE q.position_id = p.position_id
         AND (q.asked_at > :asked_before OR s.state IN ('WAITING', 'RUNNING'))
     )
-    ORDER BY p.position_id LIMIT 200
+    ORDER BY p.position_id LIMIT :at_most
     """
 )
 
 
-async def list_owed(db: Database, since: datetime, now: datetime) -> Sequence[Owed]:
-    """Return the positions that no request to leave brings down to what their whales kept.
+async def list_owed(db: Database, since: datetime, now: datetime, after: str = "") -> OwedPage:
+    """Return positions that no request to leave brings down to what their whales kept.
 
-    Looked at is what a whale has reduced in a way that was heard of since a time. What is owed is
-    the market's smallest order at least; a resolved market's shares are redeemed and not sold.
+    Looked at is what a whale has reduced in a way that was heard of since a time, from the
+    position after a given one. What is owed is the market's smallest order at least; a resolved
+    market's shares are redeemed and not sold.
     """
     async with db.transaction() as connection:
         rows = await run(
@@ -88,9 +89,12 @@ async def list_owed(db: Database, since: datetime, now: datetime) -> Sequence[Ow
             since=since,
             heard_before=now - GRACE,
             asked_before=now - ASK_EVERY,
+            after=after,
+            at_most=PAGE,
         )
         found = [await _owed(connection, row, now) for row in rows]
-    return [owed for owed in found if owed is not None]
+    last = PositionId(rows[-1]["position_id"]) if len(rows) == PAGE else None
+    return OwedPage(tuple(owed for owed in found if owed is not None), last)
 
 
 async def _owed(connection: AsyncConnection, row: asyncpg.Record, now: datetime) -> Owed | None:

@@ -6,9 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from prometheus_client import CollectorRegistry
+
 from exchange.activity import Activity
 from exchange.port import FillEvent, Quarantined, StreamReset, UnavailableError, WireError
 from ingest.activity import CURSOR, ActivityFeed, PollRules
+from ingest.health import SILENCE_MAX, FeedHealth
 from ingest.wanted import Wanted
 from storage.postgres import PostgresStore
 from tests.fakes import FakeClock
@@ -222,3 +225,22 @@ async def test_an_active_whale_is_asked_for_more_often(store: PostgresStore, ear
         await asked_again(record)
     assert [wallet for wallet, _ in record.asked].count(WHALE) == 3
     assert [wallet for wallet, _ in record.asked].count(OTHER) == 1
+
+
+async def test_while_a_fast_feed_is_silent_everybody_is_asked_for_more_often(
+    store: PostgresStore,
+) -> None:
+    clock = FakeClock(NOW)
+    health = FeedHealth(CollectorRegistry(), clock)
+    health.heard("chain")
+    clock.advance(SILENCE_MAX + timedelta(seconds=1))
+    rules = replace(QUICK, busy_every=timedelta(seconds=5), idle_every=timedelta(seconds=15))
+    record = FakeRecord()
+    feed = ActivityFeed(record, (store, store), health, clock, rules)
+    wallets = Wanted(frozenset({WHALE}))
+    async with Reader(feed, wallets):
+        await asked_again(record)
+        clock.advance(timedelta(seconds=7))
+        wallets.replace(frozenset({WHALE, OTHER}))
+        await asked_again(record, 2)
+    assert [wallet for wallet, _ in record.asked].count(WHALE) == 2

@@ -39,15 +39,16 @@ async def followed(funded: PostgresStore) -> PositionRecord:
 async def owed(
     store: PostgresStore, at: int = 60, since: datetime = EVER
 ) -> list[tuple[SignalId, str]]:
-    found = await store.list_owed(since, later(at))
-    return [(each.signal.signal_id, f"{each.mirror.owed.normalize():f}") for each in found]
+    page = await store.list_owed(since, later(at))
+    assert page.last is None
+    return [(each.signal.signal_id, f"{each.mirror.owed.normalize():f}") for each in page.owed]
 
 
 async def test_a_merge_makes_us_owe_its_share_under_one_name(
     funded: PostgresStore, followed: PositionRecord
 ) -> None:
     await funded.record_move(move(size="40", at=20), later(25))
-    (found,) = await funded.list_owed(EVER, later(26))
+    (found,) = (await funded.list_owed(EVER, later(26))).owed
     assert found.position_id == followed.position_id
     assert found.mirror.owed == 40
     made = found.signal
@@ -64,7 +65,7 @@ async def test_what_is_asked_for_is_not_owed_until_the_answer_fell_short(
 ) -> None:
     del followed
     await funded.record_move(move(size="40", at=20), later(25))
-    (found,) = await funded.list_owed(EVER, later(26))
+    (found,) = (await funded.list_owed(EVER, later(26))).owed
     await funded.record_signal(found.signal, later(26))
     assert await owed(funded, 27) == []
     await funded.claim_exit_share(found.signal, later(28))
@@ -123,6 +124,18 @@ async def test_what_was_not_heard_of_lately_is_looked_at_only_when_asked_for(
     await funded.record_move(move(at=20), later(25))
     assert await owed(funded, since=later(25)) == []
     assert len(await owed(funded, since=later(24))) == 1
+
+
+async def test_positions_are_looked_at_page_by_page(
+    funded: PostgresStore, followed: PositionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.owed.PAGE", 1)
+    await funded.record_move(move(at=20), later(25))
+    page = await funded.list_owed(EVER, later(60))
+    assert len(page.owed) == 1
+    assert page.last == followed.position_id
+    rest = await funded.list_owed(EVER, later(60), followed.position_id)
+    assert (rest.owed, rest.last) == ((), None)
 
 
 async def test_only_the_lots_of_the_whale_that_left_are_owed(
