@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.guard import GuardActivities
 from activities.records import Command, PositionReview, PositionStart, Sweep, TradeEnd
 from ingest.owners import TemporalOwners
 from storage.names import name_position
@@ -22,6 +23,7 @@ from tests.storage.builders import WALLET, WHALE, YES
 from trading.types import PositionId, Side, SignalId
 from workflows import names, options
 from workflows.copy_trade import CopyTradeWorkflow
+from workflows.guard import RiskGuardWorkflow
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
@@ -32,6 +34,7 @@ PATIENCE_S = 40.0
 Trade = WorkflowHandle[CopyTradeWorkflow, TradeEnd]
 Owner = WorkflowHandle[PositionWorkflow, PositionReview]
 Reconciliation = WorkflowHandle[ReconcileWorkflow, Sweep]
+Guard = WorkflowHandle[RiskGuardWorkflow, None]
 
 
 @dataclass(slots=True)
@@ -41,7 +44,12 @@ class Hall:
     desk: Desk
     client: Client
     queue: str
-    workflows: Sequence[type] = (CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow)
+    workflows: Sequence[type] = (
+        CopyTradeWorkflow,
+        PositionWorkflow,
+        ReconcileWorkflow,
+        RiskGuardWorkflow,
+    )
 
     @asynccontextmanager
     async def worker(self, cached: int = 100) -> AsyncIterator[Worker]:
@@ -64,6 +72,7 @@ class Hall:
                 desk.positions,
                 desk.redemption,
                 desk.commands,
+                GuardActivities(desk.store, desk.rules.risk, desk.clock),
                 desk.sweeper(TemporalOwners(self.client, self.queue)),
             ),
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
@@ -131,6 +140,12 @@ class Hall:
         """Start one run of looking for what nobody looks after."""
         return await self.client.start_workflow(
             ReconcileWorkflow.run, id=f"reconcile-{self.queue}", task_queue=self.queue
+        )
+
+    async def guard(self) -> Guard:
+        """Start the wallet's guard."""
+        return await self.client.start_workflow(
+            RiskGuardWorkflow.run, WALLET, id=f"risk-guard-{self.queue}", task_queue=self.queue
         )
 
     def signal_of(self, trade: Trade) -> SignalId:
