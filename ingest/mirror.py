@@ -15,6 +15,7 @@ from trading.aggregate import FoundSignal
 
 EVERY = timedelta(seconds=2)
 HEARD_WITHIN = timedelta(minutes=2)
+PAGE_EVERY = timedelta(seconds=10)
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ class MirrorWatch:
         self._health = health
         self._clock = clock
         self._after = ""
+        self._page_due_at = _EVER
 
     async def run(self, every: timedelta = EVERY) -> None:
         """Look every few seconds until cancelled."""
@@ -49,11 +51,13 @@ class MirrorWatch:
     async def look(self) -> int:
         """Commit a signal for every position that owes; return how many owe.
 
-        Looked at is what was heard lately, and of all that was ever heard the next page.
+        Looked at is what was heard lately, and now and then a page of all that was ever heard.
         """
         now = self._clock()
-        recent = await self._list(now - HEARD_WITHIN, now, "")
-        owing = await self._commit(recent)
+        owing = await self._commit(await self._list(now - HEARD_WITHIN, now, ""))
+        if now < self._page_due_at:
+            return owing
+        self._page_due_at = now + PAGE_EVERY
         page = await self._list(_EVER, now, self._after)
         self._after = page.last or ""
         return owing + await self._commit(page)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import cast
 
-from ingest.mirror import MirrorWatch
+from ingest.mirror import PAGE_EVERY, MirrorWatch
 from ingest.record import Recorder
 from storage.holding_port import HoldingStore
 from storage.postgres import PostgresStore
@@ -42,7 +42,10 @@ async def test_a_merge_becomes_a_signal_of_a_sale_once(store: PostgresStore, ear
 async def test_what_was_heard_long_ago_is_found_too(store: PostgresStore, ears: Ears) -> None:
     clock = FakeClock(later(3600))
     watch = await watching(store, ears, clock)
+    await watch.look()
     await store.record_move(move(at=50), later(51))
+    assert await watch.look() == 0
+    clock.advance(PAGE_EVERY)
     assert await watch.look() == 1
     assert await watch.look() == 0
 
