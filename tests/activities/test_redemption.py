@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
 from activities.redeeming import Redeeming
 from activities.redemption import RedemptionActivities, RedemptionKeeper
-from storage.port import PositionRecord
+from storage.port import PositionRecord, PositionStore
 from tests.activities.desk import Desk
 from tests.activities.redeem_desk import (
     RULES,
@@ -366,3 +367,58 @@ async def test_the_keeper_redeems_dust_and_calls_for_late_results(desk: Desk) ->
     desk.venue.market = replace(market, ends_at=None)
     await desk.markets.refresh(position.token_id)
     await keeper.look()
+
+
+class DustShelf:
+    """Positions of which one is closed and still holds something."""
+
+    def __init__(self, record: PositionRecord) -> None:
+        self.record = record
+
+    async def list_open(self) -> list[PositionRecord]:
+        return []
+
+    async def list_dust(self) -> list[PositionRecord]:
+        return [self.record]
+
+
+async def test_dust_that_is_worth_something_is_redeemed_after_a_while(desk: Desk) -> None:
+    position = await desk.opened()
+    chain = open_chain(desk)
+    shelf = cast(PositionStore, DustShelf(replace(position, state=PositionState.CLOSED)))
+    ports = replace(ports_of(desk, chain), positions=shelf)
+    keeper = RedemptionKeeper(ports, RULES, desk.clock)
+    await keeper.look()
+    desk.venue.resolve("0", "1", paid=False)
+    await keeper.look()
+    desk.venue.resolve("1", "0", paid=False)
+    await keeper.look()
+    assert chain.sent == []
+    desk.clock.advance(RULES.grace)
+    await keeper.look()
+    assert len(chain.sent) == 1
+    desk.clock.advance(RULES.sendings_apart)
+    await keeper.look()
+    assert chain.paid == position.size
+    assert len(chain.mined) == 1
+
+
+async def test_the_keeper_goes_on_when_nobody_answers(desk: Desk) -> None:
+    await desk.opened()
+    chain = open_chain(desk)
+    market = desk.venue.market
+    assert market is not None
+    assert market.ends_at is not None
+    desk.clock.now = market.ends_at + RULES.page_after
+    desk.venue.script.is_away = True
+    looks = 0
+
+    async def pause(time: timedelta) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        await RedemptionKeeper(ports_of(desk, chain), RULES, desk.clock).run(pause)
+    assert looks == 3
