@@ -1,5 +1,6 @@
 """Marks in Redis: kept for a second, believed for a second, missed without harm."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ class RedisCache:
                 await pipe.execute()
         except (RedisError, OSError) as error:
             log.warning("marks_not_kept", marks=len(marks), error=str(error))
+        _end_if_cancelled()
 
     async def get_mark(self, token_id: TokenId) -> Mark | None:
         """Return a token's mark, or None when it is older than a second or gone."""
@@ -61,6 +63,13 @@ class RedisCache:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+
+def _end_if_cancelled() -> None:
+    """Raise the cancellation that the driver took for one of its own timeouts."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _key(token_id: TokenId) -> str:

@@ -1,5 +1,8 @@
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 from redis.asyncio import Redis
@@ -7,6 +10,7 @@ from redis.asyncio import Redis
 from storage.cache import RedisCache
 from storage.port import Mark
 from tests.storage.builders import NO, NOW, YES, price
+from trading.types import TokenId
 
 MARK = Mark(YES, price("0.55"), NOW)
 
@@ -81,3 +85,30 @@ async def test_without_redis_nothing_is_kept_and_nothing_is_found(clock: Clock) 
     await cache.put_mark(MARK)
     assert await cache.get_mark(YES) is None
     await cache.close()
+
+
+async def test_marks_are_kept_together(cache: RedisCache) -> None:
+    await cache.put_marks([MARK, replace(MARK, token_id=NO)])
+    await cache.put_marks([])
+    assert await cache.get_mark(YES) == MARK
+    assert await cache.get_mark(NO) is not None
+
+
+async def test_a_writer_that_is_cancelled_ends(cache: RedisCache) -> None:
+    """Whatever the driver makes of a cancellation in the middle of its talk."""
+    written = [0]
+
+    async def write() -> None:
+        while True:
+            await cache.put_marks([replace(MARK, token_id=TokenId(str(n))) for n in range(20)])
+            written[0] += 1
+
+    rng = Random(1)
+    for _ in range(50):
+        task = asyncio.create_task(write())
+        await asyncio.sleep(rng.random() / 100)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done
+        assert task.cancelled()
+    assert written[0] > 0
