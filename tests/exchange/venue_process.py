@@ -17,9 +17,14 @@ START_LIMIT_S = 30
 
 
 @asynccontextmanager
-async def running_venue(home: Path, *arguments: str) -> AsyncIterator[VenueAccess]:
-    """Play the tiny tape from an existing home: two markets of one minute, divided by the speed."""
-    tape = write_tiny_tape(home / "tiny.tape")
+async def running_venue(
+    home: Path, *arguments: str, tape: Path | None = None
+) -> AsyncIterator[VenueAccess]:
+    """Play the tiny tape from an existing home: two markets of one minute, divided by the speed.
+
+    Another tape may be played instead.
+    """
+    tape = tape or write_tiny_tape(home / "tiny.tape")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "paper", "--home", str(home), "--tape", str(tape)),
         *arguments,
