@@ -92,10 +92,13 @@ class SweepActivities:
         Beside it the other parts look at their own pace, so that a slow venue, or one of them
         that fails, holds up nobody else.
         """
+        until = self._clock() + self._rules.sweep_for
+        if not self._ports.parts:
+            return await self._sweep_until(until)
         try:
             async with asyncio.TaskGroup() as group:
                 beside = [group.create_task(self._keep(part)) for part in self._ports.parts]
-                total = await self._sweep_until(self._clock() + self._rules.sweep_for)
+                total = await self._sweep_until(until)
                 for task in beside:
                     task.cancel()
         except ExceptionGroup as failed:
