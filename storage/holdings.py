@@ -1,6 +1,7 @@
 """Whales' stakes: moves and snapshots, and how much of our lots follows them out, decided once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
@@ -22,6 +23,7 @@ from trading.holdings import (
     mirror,
 )
 from trading.types import (
+    ONE,
     ZERO,
     ExitReason,
     PositionId,
@@ -101,11 +103,15 @@ _HOLDING = Statement(
 )
 _LOTS = Statement(
     """
-    SELECT f.side, f.size, f.matched_at, i.exit_reason, s.traded_at
+    SELECT f.side, f.size, f.matched_at, i.exit_reason, s.traded_at, e.began_at,
+        e.share AS exit_share,
+        (SELECT array_agg(q.share) FROM mirrors AS q WHERE q.signal_id = ANY(e.signal_ids)) AS given
     FROM fills AS f
     JOIN orders AS o ON o.order_id = f.order_id
     JOIN intents AS i ON i.intent_id = o.intent_id
     LEFT JOIN signals AS s ON s.signal_id = i.signal_id
+    LEFT JOIN exits AS e ON f.side = 'SELL'
+        AND e.position_id = i.position_id AND e.exit_epoch = i.exit_epoch
     WHERE f.position_id = :position_id AND f.settlement <> 'FAILED'
     """
 )
@@ -231,7 +237,8 @@ async def load_mirror(
     connection: AsyncConnection, position_id: PositionId, stake: WhaleHolding
 ) -> Mirror:
     """Compare a position's lots with what its whale kept, less what is asked for already."""
-    lots = [_lot(row) for row in await run(connection, _LOTS, position_id=position_id)]
+    rows = await run(connection, _LOTS, position_id=position_id)
+    lots = [lot for row in rows for lot in _lots(row)]
     asked = [row["share"] for row in await run(connection, _ASKED, position_id=position_id)]
     return mirror(lots, stake.reductions, asked)
 
@@ -285,11 +292,31 @@ def _told(signal: WhaleSignal) -> Move:
     )
 
 
-def _lot(row: asyncpg.Record) -> LotFill:
-    return LotFill(
-        side=Side(row["side"]),
-        size=Shares(row["size"]),
-        at=row["matched_at"],
-        whale_traded_at=row["traded_at"] or row["matched_at"],
-        is_mirrored=row["exit_reason"] == ExitReason.WHALE_EXIT,
-    )
+def _lots(row: asyncpg.Record) -> list[LotFill]:
+    """Return a fill; a sale of an exit that others asked for too is split between them."""
+    side, at = Side(row["side"]), row["began_at"] or row["matched_at"]
+    whole = LotFill(side, Shares(row["size"]), at, row["traded_at"] or at)
+    if side is Side.BUY:
+        return [whole]
+    part = _mirrored_part(row)
+    parts = ((part, True), (ONE - part, False))
+    return [
+        replace(whole, size=Shares(whole.size * part), is_mirrored=is_mirrored)
+        for part, is_mirrored in parts
+        if part > 0
+    ]
+
+
+def _mirrored_part(row: asyncpg.Record) -> Decimal:
+    """Return which part of an exit's sale answered the whale.
+
+    The whale's signals come first and sell the shares that they were given, all others sell of
+    what is left: as one exit adds up what it was asked for.
+    """
+    if not row["exit_share"] or not row["given"]:
+        return ONE if row["exit_reason"] == ExitReason.WHALE_EXIT else ZERO
+    left = ONE
+    for share in row["given"]:
+        left *= ONE - share
+    part: Decimal = (ONE - left) / row["exit_share"]
+    return min(part, ONE)

@@ -170,7 +170,8 @@ def _age(move: Move) -> tuple[datetime, Decimal]:
 class LotFill:
     """One fill of our position. A BUY knows when the whale had bought what it copies.
 
-    `is_mirrored` says of a SELL that it answered the whale's reductions.
+    `is_mirrored` says of a SELL that it answered the whale's reductions; what one exit sold for
+    others too has the same time, and is theirs of what the whale's part leaves.
     """
 
     side: Side
@@ -224,7 +225,7 @@ def _fold_lots(
     fills: Iterable[LotFill], reductions: Sequence[Reduction]
 ) -> tuple[Decimal, Decimal]:
     held = target = ZERO
-    for fill in sorted(fills, key=lambda fill: (fill.at, fill.side is Side.SELL)):
+    for fill in sorted(fills, key=_turn_of):
         if fill.side is Side.BUY:
             held += fill.size
             target += fill.size * kept_since(fill.whale_traded_at, reductions)
@@ -233,6 +234,10 @@ def _fold_lots(
             target *= max(ONE - fill.size / held, ZERO)
         held = max(held - fill.size, ZERO)
     return held, target
+
+
+def _turn_of(fill: LotFill) -> tuple[datetime, bool, bool]:
+    return fill.at, fill.side is Side.SELL, not fill.is_mirrored
 
 
 def kept_since(at: datetime, reductions: Iterable[Reduction]) -> Decimal:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
+from storage.exit_port import ExitPlan
 from storage.port import PositionRecord
 from storage.postgres import PostgresStore
 from storage.tables import signals
@@ -33,6 +34,7 @@ from trading.types import (
     ExitReason,
     Reason,
     Side,
+    SignalId,
     Source,
     TokenId,
     Wallet,
@@ -199,6 +201,28 @@ async def test_what_a_mirrored_exit_sold_is_owed_no_more(following: PostgresStor
     await end(following, "x1")
     claim = await following.claim_exit_share(await exit_signal(following, "x2"), later(22))
     assert claim == Mirror(Decimal(0), shares(75), shares(75))
+
+
+async def test_an_exit_that_a_person_asked_for_too_is_told_apart(following: PostgresStore) -> None:
+    """The whale left a quarter and a person wanted two thirds of the rest: 25 and 50 of 100."""
+    position = await followed(following)
+    await following.record_fill(whale_fill("25", tx="0x0s", side=Side.SELL, traded_at=later(20)))
+    await following.claim_exit_share(await exit_signal(following, "x1"), later(21))
+    plan = ExitPlan(
+        position.position_id,
+        1,
+        ExitReason.WHALE_EXIT,
+        Decimal("0.75"),
+        shares(75),
+        later(22),
+        (SignalId("x1"),),
+    )
+    await following.fix_exit(plan)
+    await mirrored(following, position, "75")
+    await end(following, "x1")
+    claim = await following.claim_exit_share(await exit_signal(following, "x2"), later(30))
+    assert claim is not None
+    assert claim.held == claim.target == 25
 
 
 async def test_a_sale_that_the_whale_made_before_the_copied_purchase_reduces_nothing(

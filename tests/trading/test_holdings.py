@@ -163,6 +163,15 @@ def test_what_was_sold_for_another_reason_reduces_the_target_too() -> None:
     assert found == Mirror(Decimal("0.5"), Shares(Decimal(60)), Shares(Decimal(30)))
 
 
+def test_what_one_exit_sold_for_the_whale_and_for_others_is_told_apart() -> None:
+    """The whale left 40 %, a person sold half at the same time: 40 and then 30 of 60."""
+    moves = [move(MoveKind.BUY, 100, 1), move(MoveKind.SELL, 40, 5), move(MoveKind.SELL, 30, 9)]
+    reductions = fold_moves(moves).reductions
+    sales = [sell(15, 6), sell(20, 6, is_mirrored=True), sell(15, 6), sell(20, 6, is_mirrored=True)]
+    assert mirror([buy(100, 1), *sales], reductions[:1]).owed < MIN_SIZE
+    assert abs(mirror([buy(100, 1), *sales], reductions).owed - 15) < MIN_SIZE
+
+
 def test_a_position_that_was_sold_out_or_never_bought_owes_nothing() -> None:
     reductions = fold_moves([move(MoveKind.SELL, 50, 5)]).reductions
     assert mirror([], reductions) == Mirror(ZERO, Shares(ZERO), Shares(ZERO))
