@@ -6,11 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from storage.accounts import MINUTE, Account, RecentEntries
+from storage.alarms import has_failed
 from storage.intents import RETRY_FOR
 from storage.limits import Scope, down, up
 from storage.names import name_position
 from storage.port import Event, ExitOrder, FencedError, LimitCaps, PositionRecord, Reserved
-from storage.reserve import stake_of
+from storage.reserve import stake_of, subject_of
 from tests.simulation.tables import (
     FillRow,
     Held,
@@ -18,6 +19,7 @@ from tests.simulation.tables import (
     OrderRow,
     PositionRow,
     Tables,
+    count_failure,
     find_halt,
     load_account,
     open_entries,
@@ -25,7 +27,9 @@ from tests.simulation.tables import (
     set_halt,
     shift_limits,
 )
+from trading.breakers import size_factor
 from trading.orders import Evidence, Intent, OrderProgress, fold
+from trading.portfolio import drawdown_of
 from trading.types import (
     ZERO,
     IntentId,
@@ -69,6 +73,9 @@ def reserve_entry(
     if refusal is not None:
         return refusal
     intent = replace(intent, position_id=position.record.position_id)
+    drawdown = drawdown_of(account.pnl, Usd(max(tables.peak, account.pnl)), account.deposits)
+    factor = size_factor(drawdown, tables.rules)
+    caps = replace(caps, position=Usd(caps.position * factor))
     refusal = check_limits(tables, intent, caps, account)
     if refusal is not None:
         return refusal
@@ -82,7 +89,7 @@ def reserve_entry(
 def _refuse_entry(
     tables: Tables, intent: Intent, caps: LimitCaps, account: Account, now: datetime
 ) -> Refusal | None:
-    halt = find_halt(tables, intent.order.unsigned.token_id, now)
+    halt = find_halt(tables, subject_of(intent), now)
     if halt:
         return Refusal(Reason.ENTRIES_HALTED, {"halt": halt})
     breach = _recent(tables, intent, caps, now).breach(caps, intent.order.cost_max)
@@ -264,7 +271,7 @@ def check_fence(tables: Tables, epoch: int) -> None:
 def _is_barred(tables: Tables, intent: Intent, now: datetime) -> bool:
     if tables.positions[intent.position_id].record.state not in _TAKES_ENTRIES:
         return True
-    return bool(find_halt(tables, intent.order.unsigned.token_id, now))
+    return bool(find_halt(tables, subject_of(intent), now))
 
 
 def fold_evidence(
@@ -285,6 +292,8 @@ def fold_evidence(
         if before.trades.get(trade.trade_id) != trade:
             fill.settled_at = now if trade.settlement.is_final else None
     _raise_alarms(tables, row, before, now)
+    if has_failed(progress) and not has_failed(before):
+        count_failure(tables, now)
     tables.watch("folded", (row, evidence))
     tables.ring("orders", order_hash)
     return progress

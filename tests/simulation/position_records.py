@@ -21,6 +21,7 @@ from tests.simulation.tables import (
     redemption,
     restate,
 )
+from trading.breakers import Subject
 from trading.decide import Portfolio
 from trading.holdings import Mirror
 from trading.types import (
@@ -280,7 +281,7 @@ def load_portfolio(tables: Tables, now: datetime) -> Portfolio:
     tables.peak = Usd(max(tables.peak, pnl, ZERO))
     height = account.deposits + tables.peak
     drawdown = min(max((tables.peak - pnl) / height, ZERO), ONE) if height > 0 else ZERO
-    halt = find_halt(tables, None, now)
+    halt = find_halt(tables, Subject(tables.wallet), now)
     return Portfolio(account.cash, account.bid_value, drawdown, bool(halt), halt)
 
 

@@ -2,15 +2,29 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from storage.accounts import Account
+from storage.alarms import has_failed
 from storage.exit_port import ExitPlan, Hold
 from storage.figures import BookedFill, Figures, compute_figures, redemption_cash
 from storage.limits import Scope, Stake
 from storage.port import Event, PositionRecord, WhaleRecord
 from storage.restate import next_state, stake_of_position
+from trading.breakers import (
+    Breaker,
+    Losses,
+    Result,
+    Standing,
+    Subject,
+    Trip,
+    cooldowns,
+    count_result,
+    entries_halt,
+    failure_trip,
+    pause_of,
+)
 from trading.orders import Intent, OrderProgress
 from trading.positions import PositionFill
 from trading.rules import RiskRules
@@ -134,8 +148,8 @@ class Tables:
     cash: Usd = Usd(ZERO)
     peak: Usd = Usd(ZERO)
     halts: dict[tuple[str, str], str] = field(default_factory=dict)
-    paused_until: datetime | None = None
-    losses_in_row: int = 0
+    losses: Losses = field(default_factory=Losses)
+    trips: dict[tuple[Breaker, str], Trip] = field(default_factory=dict)
     lease: tuple[str, int, datetime] | None = None
     markets: dict[TokenId, Market] = field(default_factory=dict)
     whales: dict[Wallet, WhaleRecord] = field(default_factory=dict)
@@ -150,16 +164,35 @@ def book_cash(tables: Tables, kind: str, ref: str, cash: Decimal) -> None:
         tables.cash = Usd(tables.cash + cash)
 
 
-def find_halt(tables: Tables, token_id: TokenId | None, now: datetime) -> str:
+def find_halt(tables: Tables, subject: Subject, now: datetime) -> str:
     """Return why entries are halted now, or nothing."""
-    for key in (("WALLET", tables.wallet), ("TOKEN", token_id or "")):
-        if key in tables.halts:
-            return tables.halts[key]
-    if tables.paused_until is not None and now < tables.paused_until:
-        return "paused"
-    today = now.astimezone(UTC).date()
-    loss = -sum((row.days.get(today, Usd(ZERO)) for row in tables.positions.values()), ZERO)
-    return f"daily loss {loss}" if loss > tables.rules.daily_loss_max else ""
+    halts = (("WALLET", tables.wallet), ("TOKEN", subject.token_id or ""))
+    days: dict[date, Usd] = {}
+    for row in tables.positions.values():
+        for day, pnl in row.days.items():
+            days[day] = Usd(days.get(day, ZERO) + pnl)
+    keys = ("", subject.condition_id, subject.whale)
+    trips = [trip for trip in tables.trips.values() if trip.key in keys]
+    pause = pause_of(tables.losses)
+    standing = Standing(
+        halt=next((tables.halts[key] for key in halts if key in tables.halts), ""),
+        pnl_by_day=days,
+        trips=[*trips, pause] if pause is not None else trips,
+    )
+    return entries_halt(standing, now, tables.rules)
+
+
+def count_failure(tables: Tables, now: datetime) -> None:
+    """Judge the orders of the window once more after one has failed."""
+    since = now - tables.rules.failure_window
+    ended = [
+        row.progress
+        for row in tables.orders.values()
+        if row.intent.created_at > since and row.posts > 0 and row.progress.state.is_terminal
+    ]
+    trip = failure_trip(len(ended), sum(map(has_failed, ended)), now, tables.rules)
+    if trip is not None:
+        tables.trips[trip.breaker, trip.key] = trip
 
 
 def set_halt(tables: Tables, scope: str, key: str, reason: str) -> None:
@@ -232,7 +265,7 @@ def restate(
     shift_limits(tables, stake_of_position(before), after.exposure - before.exposure)
     if after.state.is_over and not row.is_counted and after.realised_pnl != 0:
         row.is_counted = True
-        _count_result(tables, after.realised_pnl, now)
+        _count_closing(tables, Result(after.realised_pnl, now, after.condition_id, after.whale))
     tables.ring("positions", before.position_id)
     return after
 
@@ -310,10 +343,10 @@ def _sold_and_booked(row: OrderRow, position_id: PositionId) -> Shares:
     return Shares(sum(confirmed, ZERO))
 
 
-def _count_result(tables: Tables, pnl: Decimal, now: datetime) -> None:
-    tables.losses_in_row = tables.losses_in_row + 1 if pnl < 0 else 0
-    if tables.losses_in_row >= tables.rules.losses_in_row_max:
-        tables.losses_in_row, tables.paused_until = 0, now + tables.rules.pause
+def _count_closing(tables: Tables, result: Result) -> None:
+    tables.losses = count_result(tables.losses, result, tables.rules)
+    for trip in cooldowns(result, tables.rules):
+        tables.trips[trip.breaker, trip.key] = trip
 
 
 def redemption(
