@@ -29,7 +29,8 @@ _BALANCES = """
 _ACTIVE = """
     SELECT 'active positions', w.address, w.active_positions, count(p.position_id)
     FROM whales AS w LEFT JOIN positions AS p
-        ON p.source_whale = w.address AND p.status IN ('OPEN', 'EXITING', 'RESOLVED')
+        ON p.source_whale = w.address
+        AND p.status IN ('OPEN', 'EXITING', 'RESOLVED', 'REDEEMABLE')
     GROUP BY w.address, w.active_positions
 """
 _IDENTITY = """

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from storage.port import FencedError
 from storage.postgres import PostgresStore
 from storage.redeem_port import Sending, SendingState
-from tests.storage.builders import NOW, WALLET, bought, later, price
+from storage.tables import whales
+from tests.storage.builders import NOW, WALLET, bought, later, price, whale
 from trading.types import ConditionId, PositionState, Wallet
 
 APART = timedelta(seconds=30)
@@ -82,6 +84,7 @@ async def test_what_has_ended_is_not_sent_and_leaves_room_for_another(
 async def test_only_a_resolved_position_becomes_redeemable_and_keeps_its_exposure(
     funded: PostgresStore,
 ) -> None:
+    await funded.save_whale(whale(), NOW)
     position_id = (await bought(funded)).position_id
     await funded.mark_redeemable(position_id, NOW)
     position = await funded.load_position(position_id)
@@ -94,6 +97,9 @@ async def test_only_a_resolved_position_becomes_redeemable_and_keeps_its_exposur
     assert redeemable is not None
     assert redeemable.state is PositionState.REDEEMABLE
     assert redeemable.exposure == position.exposure > 0
+    async with funded.transaction() as connection:
+        active = (await connection.execute(select(whales.c.active_positions))).scalar_one()
+    assert active == 1
     assert [one.position_id for one in await funded.list_open()] == [position_id]
     paid = await funded.settle_resolution(position_id, price("1"), redeemed=True, now=NOW)
     assert paid.state is PositionState.REDEEMED
