@@ -1,10 +1,16 @@
 import argparse
+import asyncio
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cli import main
+from embedded.addresses import Addresses, save_addresses
 from portfolio_command import BEGINNING, BY, END, WHAT, add_portfolio_commands, export_of
+from settings import load_settings
 from storage.view_export import Books
 from storage.view_pnl import PnlBy
 
@@ -41,3 +47,32 @@ def test_other_words_are_refused(
     with pytest.raises(SystemExit):
         parsed("export", "--what", "pnl", *words)
     assert words[1] in capsys.readouterr().err
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of the test alone; settings are read anew for it, and once more after it."""
+    monkeypatch.setenv("WHALECOPY_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    load_settings.cache_clear()
+    yield tmp_path
+    load_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("home")
+def test_without_a_stack_both_commands_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["pnl"], ["export", "--what", "ledger"]):
+        assert main(words) == 1
+        assert "no stack runs" in capsys.readouterr().err
+
+
+async def test_a_running_stack_is_told_of_and_written_out(
+    database_url: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_addresses(home, Addresses(database_url, "", "", None))
+    assert await asyncio.to_thread(main, ["pnl", "--by", "day", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gap"] == "0"
+    path = home / "pnl.csv"
+    assert await asyncio.to_thread(main, ["export", "--what", "pnl", "-o", str(path)]) == 0
+    assert f"0 rows in {path}" in capsys.readouterr().out
+    assert path.read_text().startswith("change_id,at_utc,")

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -30,6 +32,19 @@ async def test_books_that_were_kept_add_up(funded: PostgresStore) -> None:
     await funded.save_marks([Mark(YES, price("0.55"), later(1))])
     await funded.record_deposit(usd(-5), "out", NOW)
     assert await audit_books(funded) == []
+
+
+async def test_deposits_and_fills_that_come_together_lose_nothing(
+    funded: PostgresStore,
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for n in range(12):
+            tasks.create_task(funded.record_deposit(usd(n), f"move {n}", NOW))
+        tasks.create_task(bought(funded))
+    assert await audit_books(funded) == []
+    async with funded.transaction() as connection:
+        cash = await connection.scalar(text("SELECT cash FROM balances"))
+    assert cash == 10_000 + 66 - 50
 
 
 async def test_active_positions_follow_every_way_in_and_out(funded: PostgresStore) -> None:
