@@ -1,6 +1,6 @@
 """Hold our books against the venue's again and again, each part at its own pace."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -8,9 +8,11 @@ from typing import Protocol
 from exchange.account import VenueAccount
 from storage.port import FactStore, OrderStore
 from storage.reconcile_port import ACCOUNT_STREAM, BookKeeping, Judged
-from trading.reconcile import BookKind, Reading, Subject, observe
+from trading.reconcile import BookKind, Reading, Subject, Suspicion, observe
 from trading.rules import ReconcileRules
 from trading.types import ZERO
+
+Suspicions = Mapping[Subject, Suspicion]
 
 
 class Part(Protocol):
@@ -48,14 +50,9 @@ class Judge:
         self._rules = rules
         self._clock = clock
 
-    async def suspects(self, kind: BookKind) -> frozenset[str]:
-        """Return the keys of what differed when it was last read."""
-        found = await self._books.load_suspicions()
-        return frozenset(subject.key for subject in found if subject.kind is kind)
-
-    async def judge(self, readings: Sequence[Reading]) -> Sequence[Judged]:
-        """Judge readings of one instant and keep what was found."""
-        now, known = self._clock(), await self._books.load_suspicions()
+    async def judge(self, readings: Sequence[Reading], known: Suspicions) -> Sequence[Judged]:
+        """Judge readings of one instant by what is suspected, and keep what was found."""
+        now = self._clock()
         judged = [
             Judged(reading, observe(known.get(reading.subject), reading, now, self._rules))
             for reading in readings
@@ -65,12 +62,11 @@ class Judge:
 
     async def judge_all(self, kind: BookKind, readings: Sequence[Reading]) -> Sequence[Judged]:
         """Judge all that there is of a kind: what was suspected and is not there is equal."""
-        here = {reading.subject.key for reading in readings}
-        gone = [
-            Reading(Subject(kind, key), ZERO, ZERO)
-            for key in sorted(await self.suspects(kind) - here)
-        ]
-        return await self.judge([*readings, *gone])
+        known = await self._books.load_suspicions()
+        here = {reading.subject for reading in readings}
+        gone = [subject for subject in sorted(known.keys() - here) if subject.kind is kind]
+        equal = [Reading(subject, ZERO, ZERO) for subject in gone]
+        return await self.judge([*readings, *equal], known)
 
 
 class Whole(Part, Protocol):

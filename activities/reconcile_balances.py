@@ -9,7 +9,7 @@ from activities.evidence import tell_alive
 from activities.reconcile import Judge, ReconcilePorts
 from exchange.port import ExchangeError
 from trading.own_books import OwnBooks
-from trading.reconcile import BookKind, Reading
+from trading.reconcile import BookKind, Reading, Subject
 from trading.rules import ReconcileRules
 from trading.types import ZERO, Market, Shares, TokenId, Usd
 
@@ -64,12 +64,12 @@ class BalanceCheck:
         """Compare the cash and every token."""
         await self._compare(is_full=True)
 
-    async def read(self, *, is_full: bool) -> Sequence[Reading]:
-        """Read both sides, and judge nothing."""
+    async def read(self, suspects: Collection[Subject] = (), *, is_full: bool) -> Sequence[Reading]:
+        """Read both sides, of what is suspected in any case, and judge nothing."""
         began = self._clock()
         settled_since = began - self._rules.read_lag
         cash = await self._ports.account.fetch_cash()
-        wanted = await self._choose(settled_since, is_full=is_full)
+        wanted = await self._choose(settled_since, suspects, is_full=is_full)
         shares = await self._fetch_shares(wanted)
         readings = await self._read_against(settled_since, cash, shares)
         if await self._refresh_markets(readings):
@@ -78,10 +78,14 @@ class BalanceCheck:
 
     async def _compare(self, *, is_full: bool) -> None:
         async with self._lock:
-            await self._judge.judge(await self.read(is_full=is_full))
-            self._has_suspects = bool(await self._ports.books.load_suspicions())
+            known = await self._ports.books.load_suspicions()
+            readings = await self.read(known.keys(), is_full=is_full)
+            judged = await self._judge.judge(readings, known)
+            self._has_suspects = any(each.finding.suspicion for each in judged)
 
-    async def _choose(self, settled_since: datetime, *, is_full: bool) -> Sequence[TokenId]:
+    async def _choose(
+        self, settled_since: datetime, suspects: Collection[Subject], *, is_full: bool
+    ) -> Sequence[TokenId]:
         """Return what the public record has otherwise than we, what differed, and some more."""
         own = await self._ports.books.load_own_books(settled_since)
         public = await self._fetch_public(own)
@@ -90,7 +94,7 @@ class BalanceCheck:
             for token_id, size in public.items()
             if not own.read_shares(token_id, size).is_explained(self._rules)
         }
-        doubtful |= {TokenId(key) for key in await self._judge.suspects(BookKind.TOKEN)}
+        doubtful |= {TokenId(s.key) for s in suspects if s.kind is BookKind.TOKEN}
         others = sorted(own.tokens | public.keys())
         count = self._rules.tokens_max if is_full else self._rules.batch
         return sorted(doubtful.union(self._next_of(others, count)))[: self._rules.tokens_max]

@@ -14,7 +14,6 @@ from inquire import InquireError
 from reconcile_report import answer_reckoning, reconcile
 from settings import Settings
 from storage.difference_tables import differences
-from storage.migrate import migrate
 from storage.postgres import PostgresStore
 from tests.exchange.fake_venue import Asked, FakeHttp, serving
 from tests.exchange.samples import CONDITION, OTHER_HASH, order_row, trade_row
@@ -131,15 +130,14 @@ async def test_foreign_orders_and_trades_on_no_record_differ(
 
 
 async def test_what_is_missing_is_said_in_a_persons_words(
-    database_url: str, empty_database_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InquireError, match="no stack runs"):
         await reconcile(Settings(home=tmp_path))
     with pytest.raises(InquireError, match="API user"):
         await reconcile(Settings(home=tmp_path, database_url=database_url))
     away = balances("1", "1")
-    await migrate(empty_database_url)
-    async with a_stack(empty_database_url, tmp_path, away) as settings:
+    async with a_stack(database_url, tmp_path, away) as settings:
         del away.answers["/balance-allowance"]
         with pytest.raises(InquireError, match="the venue does not answer"):
             await reconcile(settings)

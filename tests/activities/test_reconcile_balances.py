@@ -33,7 +33,7 @@ async def test_books_that_agree_are_left_alone(desk: Desk) -> None:
     parts = reconciler(desk)
     await parts.balances.turn()
     await desk.opened()
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 70 * SECOND)
     assert await desk.store.load_suspicions() == {}
     assert await desk.halts() == []
 
@@ -50,7 +50,7 @@ async def test_orders_under_way_and_answers_that_lag_explain_what_differs(desk: 
     await desk.env.run(desk.orders.await_fill, order_hash)
     await desk.env.run(desk.orders.await_settlement, order_hash)
     await desk.orders.record_fills(order_hash)
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 70 * SECOND)
     assert await desk.store.load_suspicions() == {}
 
 
@@ -62,7 +62,7 @@ async def test_stale_rows_of_the_public_record_change_nothing(desk: Desk) -> Non
     parts.account.public = {YES: shares(20), NO: shares(7)}  # of other times, for 10 s
     await parts.take_turns(parts.balances, 10 * SECOND)
     parts.account.public = None
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 70 * SECOND)
     assert await ledger_rows(desk) == rows
     assert await desk.store.load_suspicions() == {}
     assert await desk.halts() == []
@@ -77,7 +77,7 @@ async def test_balances_that_are_stale_for_ten_seconds_halt_nothing(desk: Desk) 
     await parts.take_turns(parts.balances, 10 * SECOND)
     assert await desk.store.load_suspicions() != {}
     parts.account.taken_shares = {}
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 70 * SECOND)
     assert await ledger_rows(desk) == rows
     assert await desk.halts() == []
     assert (await desk.events())[-2:] == ["books_differ", "books_agree_again"]
@@ -140,12 +140,12 @@ async def test_a_payout_on_its_way_explains_what_differs(desk: Desk) -> None:
     desk.venue.resolve("1", "0")  # and nobody has told us
     parts.account.taken_shares = {YES: position.size}
     parts.account.taken_cash = Usd(-position.size)
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 70 * SECOND)
     assert await desk.store.load_suspicions() == {}
     await desk.store.settle_resolution(
         position.position_id, price(1), redeemed=True, now=desk.clock()
     )
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 70 * SECOND)
     assert await desk.store.load_suspicions() == {}
 
 

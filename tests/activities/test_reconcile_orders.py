@@ -25,7 +25,7 @@ async def resting(desk: Desk) -> OrderHash:
 async def test_an_order_that_rests_on_both_sides_is_left_alone(desk: Desk) -> None:
     await resting(desk)
     parts = reconciler(desk)
-    await parts.take_turns(parts.orders, 2 * MINUTE)
+    await parts.take_turns(parts.orders, 70 * SECOND)
     assert await desk.store.load_suspicions() == {}
     assert await desk.halts() == []
 
@@ -78,5 +78,5 @@ async def test_an_order_on_its_way_may_rest_there_or_not(desk: Desk) -> None:
     await desk.venue.post_order(intent)
     parts = reconciler(desk)
     parts.account.hidden_orders = {order}
-    await parts.take_turns(parts.orders, 2 * MINUTE)
+    await parts.take_turns(parts.orders, 70 * SECOND)
     assert await desk.halts() == []

@@ -37,7 +37,7 @@ async def test_a_late_fill_is_adopted_by_the_fold_and_booked_by_the_sweep(desk: 
     await desk.env.run(desk.sweeper(Register()).look_once)
     assert await desk.store.list_loose_orders(10) == []
     desk.clock.advance(MINUTE)
-    await parts.take_turns(parts.balances, 2 * MINUTE)
+    await parts.take_turns(parts.balances, 20 * SECOND)
     assert await desk.store.load_suspicions() == {}, "and the books are equal again"
 
 
