@@ -14,9 +14,7 @@ ENTRY = (
     "check_risk",
     "place_order",
     "await_fill",
-    "record_fills",
     "settle_orders",
-    "record_fills",
     "conclude_signal",
 )
 ENDS = {"FILLED", "PARTIAL", "FILTERED", "UNFILLED", "EXPIRED", "RISK_REJECTED"}
@@ -43,7 +41,7 @@ def test_the_steps_of_a_copied_trade_stand_there_by_name(second_play: Again) -> 
     copied = [t for t in second_play.trades if t.state == "FILLED" and t.side == "BUY"]
     assert copied
     for trade in copied:
-        assert trade.steps[: len(ENTRY) - 3] == ENTRY[:-3]
+        assert trade.steps[: len(ENTRY) - 2] == ENTRY[:-2]
         assert set(ENTRY) <= set(trade.steps)
 
 
