@@ -1,6 +1,7 @@
 """Watch the prices of what we hold and tell a position's owner when it must go."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +36,10 @@ from trading.types import ConditionId, OrderBook, TokenId
 FEED = "prices"
 POSITIONS_POLL = timedelta(seconds=2)
 POSITIONS_PAUSE_S = 0.2
-"""Between two looks at the positions: a burst of news is read once."""
+PAUSE_MAX_S = 2.0
+READING_SHARE = 20
+"""Between two looks at the positions: a burst of news is read once, and reading takes a twentieth
+of the time at most, however many there are."""
 DOUBTS_EVERY_S = 0.5
 REFUSED_MAX = 100  # payloads that wait to be stored; more are only counted
 
@@ -146,6 +150,7 @@ class PriceWatch:
     async def _follow_positions(self) -> None:
         """Keep the open positions and the watched tokens in step with the records."""
         while True:
+            begun = time.perf_counter()
             try:
                 self._positions = tuple(await self._ports.positions.list_open())
                 self._take_positions()
@@ -155,7 +160,8 @@ class PriceWatch:
             except StorageError as error:
                 self._ports.health.failed("positions")
                 log.warning("positions_not_read", error=str(error))
-            await asyncio.sleep(POSITIONS_PAUSE_S)
+            took_s = time.perf_counter() - begun
+            await asyncio.sleep(min(max(POSITIONS_PAUSE_S, took_s * READING_SHARE), PAUSE_MAX_S))
             await self._ports.bell.wait("positions", "", POSITIONS_POLL)
 
     def _take_positions(self) -> None:

@@ -48,6 +48,7 @@ def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often, and open streams again at once."""
     monkeypatch.setattr(ingest.watch, "POSITIONS_POLL", timedelta(milliseconds=50))
     monkeypatch.setattr(ingest.watch, "POSITIONS_PAUSE_S", 0.01)
+    monkeypatch.setattr(ingest.watch, "READING_SHARE", 0)
     monkeypatch.setattr(ingest.watch, "DOUBTS_EVERY_S", 0.02)
     monkeypatch.setattr(ingest.shards, "RENEW_EVERY_S", 0.05)
     monkeypatch.setattr(ingest.owner_line, "RETRY_S", 0.01)
