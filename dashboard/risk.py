@@ -1,14 +1,15 @@
 """Every limit and breaker with what is used of it, its cap and the share."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from storage.breakers import HaltScope
 from storage.limits import Scope
 from storage.views import HaltRow, LimitUse, Money, RiskFigures
+from trading.breakers import Breaker, Override, Standing, entries_halt, holds
 from trading.rules import RiskRules
 from trading.types import MICRO, ZERO, Usd
 
@@ -42,6 +43,17 @@ class LimitView:
 
 
 @dataclass(frozen=True, slots=True)
+class TripView:
+    """A breaker that has tripped and not ended; `key` is its market or whale, "" for all."""
+
+    breaker: Breaker
+    key: str
+    reason: str
+    until: datetime
+    is_lifted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RiskView:
     """Limits, breakers and halts; `halt_reason` says why entries are halted, else it is null."""
 
@@ -51,6 +63,8 @@ class RiskView:
     breakers: Sequence[LimitView]
     paused_until: datetime | None
     halts: Sequence[HaltRow]
+    trips: Sequence[TripView] = ()
+    overrides: Sequence[Override] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,8 @@ def view_risk(inputs: RiskInputs) -> RiskView:
         breakers=list(_breakers(inputs)),
         paused_until=_paused_until(inputs),
         halts=inputs.figures.halts,
+        trips=_trips(inputs),
+        overrides=inputs.figures.standing.overrides,
     )
 
 
@@ -171,14 +187,34 @@ def _made(
 
 
 def _halt_reason(inputs: RiskInputs) -> str | None:
+    """Say why no entry at all may leave, as it is decided where entries are reserved."""
     for halt in inputs.figures.halts:
         if halt.scope == HaltScope.WALLET:
             return halt.reason
-    paused_until = _paused_until(inputs)
-    if paused_until is not None:
-        return "paused after losses in a row"
-    loss, cap = -inputs.money.pnl_today, inputs.rules.daily_loss_max
-    return f"daily loss {loss:.2f} above {cap:.2f}" if loss > cap else None
+    return entries_halt(_standing(inputs), inputs.now, inputs.rules) or None
+
+
+def _standing(inputs: RiskInputs) -> Standing:
+    """Return what bears on every entry: halts were told, cooldowns hold for one market or whale."""
+    standing, today = inputs.figures.standing, inputs.now.astimezone(UTC).date()
+    days = {today: inputs.money.pnl_today, **standing.pnl_by_day}
+    trips = [trip for trip in standing.trips if not trip.breaker.is_keyed]
+    return replace(standing, kill="", halt="", pnl_by_day=days, trips=trips)
+
+
+def _trips(inputs: RiskInputs) -> Sequence[TripView]:
+    standing, now = inputs.figures.standing, inputs.now
+    return [
+        TripView(
+            breaker=trip.breaker,
+            key=trip.key,
+            reason=trip.reason,
+            until=trip.until,
+            is_lifted=not holds(trip, standing.overrides, now),
+        )
+        for trip in standing.trips
+        if now < trip.until
+    ]
 
 
 def _paused_until(inputs: RiskInputs) -> datetime | None:

@@ -20,7 +20,7 @@ from storage.guard_port import BreakerFigures
 from storage.kills import load_kills
 from storage.port import Event, StorageError
 from storage.statements import Statement, run, run_one
-from trading.breakers import Override, Subject, override_end, pause_of
+from trading.breakers import Override, Standing, Subject, override_end, pause_of
 from trading.types import ZERO, Usd, Wallet
 
 _KEYED = Statement(
@@ -50,9 +50,7 @@ async def load_breakers(db: Database, now: datetime) -> BreakerFigures:
     """Return what every breaker says of one wallet's entries."""
     async with db.transaction() as connection:
         wallet = await _wallet(connection, db)
-        standing = await load_standing(connection, Subject(wallet), now)
-        keyed = await run(connection, _KEYED, wallet=wallet, now=now)
-        standing = replace(standing, trips=[*standing.trips, *map(read_trip, keyed)])
+        standing = await load_all_standing(connection, wallet, now)
         ended, failed = await load_failures(connection, db.rules, wallet, now)
         account = await load_account(connection, wallet)
         today = now.astimezone(UTC).date()
@@ -65,6 +63,13 @@ async def load_breakers(db: Database, now: datetime) -> BreakerFigures:
             pnl_today=standing.pnl_by_day.get(today, Usd(ZERO)),
             kills=await load_kills(connection),
         )
+
+
+async def load_all_standing(connection: AsyncConnection, wallet: Wallet, now: datetime) -> Standing:
+    """Return what stands for a wallet, with the cooldowns of all markets and whales."""
+    standing = await load_standing(connection, Subject(wallet), now)
+    keyed = await run(connection, _KEYED, wallet=wallet, now=now)
+    return replace(standing, trips=[*standing.trips, *map(read_trip, keyed)])
 
 
 async def override_breaker(db: Database, override: Override) -> Override | None:
@@ -97,10 +102,9 @@ async def _as_it_counts(
     connection: AsyncConnection, wallet: Wallet, override: Override
 ) -> Override:
     now, until = override.at, override.until
-    keyed = map(read_trip, await run(connection, _KEYED, wallet=wallet, now=now))
     pause = pause_of(await load_losses(connection, wallet))
-    standing = await load_standing(connection, Subject(wallet), now)
-    trips = [*standing.trips, *keyed, *([pause] if pause is not None else [])]
+    standing = await load_all_standing(connection, wallet, now)
+    trips = [*standing.trips, *([pause] if pause is not None else [])]
     ours = [t for t in trips if t.breaker is override.breaker and override.key in ("", t.key)]
     if until <= now:
         until = override_end(override.breaker, ours, now)

@@ -11,6 +11,7 @@ from storage.accounts import MINUTE, Account, load_account
 from storage.audit import count_signals, measure_latency
 from storage.breakers import HaltScope
 from storage.database import Database
+from storage.guard import load_all_standing
 from storage.kills import load_kills
 from storage.tables import halts, whales
 from storage.views import (
@@ -143,6 +144,7 @@ async def load_risk_figures(db: Database, now: datetime) -> RiskFigures:
             losses_in_row=entries["losses"],
             paused_until=entries["paused_until"],
             halts=await _load_halts(connection, wallet),
+            standing=await load_all_standing(connection, wallet, now),
         )
 
 

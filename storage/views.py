@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from storage.port import Event, PositionRecord, StoredSignal
+from trading.breakers import Standing
 from trading.types import (
     ZERO,
     IntentId,
@@ -252,6 +253,7 @@ class RiskFigures:
     losses_in_row: int
     paused_until: datetime | None
     halts: Sequence[HaltRow]
+    standing: Standing = field(default_factory=Standing)  # trips of all markets and whales
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from dashboard.risk import LISTED_MAX, LimitView, RiskInputs, RiskView, Unit, view_risk
 from storage.views import LimitUse, RiskFigures
 from tests.dashboard.fake_records import NOW, WALLET, a_halt, a_money, a_risk, usd
+from trading.breakers import Breaker, Losses, Override, Standing, Trip, pause_of
 from trading.rules import RiskRules
 
 RULES = RiskRules()
@@ -96,14 +97,17 @@ def test_entries_are_not_halted_by_half_a_loss() -> None:
 
 def test_a_loss_above_the_cap_halts_entries() -> None:
     risk = view(a_risk(), pnl_today="-500.01")
-    assert risk.halt_reason == "daily loss 500.01 above 500.00"
+    assert risk.halt_reason == "daily loss 500.01 above 500"
     assert named(risk.breakers, "daily_loss").is_full
 
 
 def test_a_pause_halts_entries_until_it_is_over() -> None:
-    paused = view(replace(a_risk(), paused_until=NOW + timedelta(seconds=1)))
-    assert paused.halt_reason == "paused after losses in a row"
-    assert paused.paused_until == NOW + timedelta(seconds=1)
+    until = NOW + timedelta(seconds=1)
+    pause = pause_of(Losses(0, NOW, until))
+    assert pause is not None
+    paused = view(replace(a_risk(), paused_until=until, standing=Standing(trips=(pause,))))
+    assert paused.halt_reason == pause.reason
+    assert paused.paused_until == until
     over = view(replace(a_risk(), paused_until=NOW))
     assert not over.entries_halted
     assert over.paused_until is None
@@ -115,3 +119,22 @@ def test_a_halted_wallet_says_why_and_a_halted_token_stops_nobody_else() -> None
     token_only = view(replace(a_risk(), halts=halts[:1]))
     assert not token_only.entries_halted
     assert token_only.halts == halts[:1]
+
+
+def test_a_cooldown_is_shown_and_halts_nobody_else_and_a_word_lifts_it() -> None:
+    until = NOW + timedelta(minutes=9)
+    cold = Trip(Breaker.MARKET_COOLDOWN, "0xc3", NOW, until, "its market cools down")
+    failing = Trip(Breaker.FAILURE_RATE, "", NOW, until, "3 of 21 orders failed")
+    over = replace(failing, until=NOW)
+    standing = Standing(trips=(cold, failing, over))
+    risk = view(replace(a_risk(), standing=standing), pnl_today="0")
+    assert risk.halt_reason == "3 of 21 orders failed"
+    assert [(t.breaker, t.is_lifted) for t in risk.trips] == [
+        (Breaker.MARKET_COOLDOWN, False),
+        (Breaker.FAILURE_RATE, False),
+    ]
+    word = Override(Breaker.FAILURE_RATE, "", NOW, until, "ann", "it was the venue")
+    risk = view(replace(a_risk(), standing=replace(standing, overrides=(word,))), pnl_today="0")
+    assert risk.halt_reason is None
+    assert [t.is_lifted for t in risk.trips] == [False, True]
+    assert list(risk.overrides) == [word]
