@@ -28,7 +28,7 @@ def describe_position(record: PositionRecord, market: Market, hold: Hold | None)
         f"P&L ${pnl_of(record):+.2f}, realised ${record.realised_pnl:+.2f}",
         f"stop {_price(record.stop_loss_price)}, target {_price(record.take_profit_price)}, "
         f"trailing {_trailing(record)}",
-        _exit(record),
+        _exit(record, market),
         "held by nobody" if hold is None else f"held by {hold.who}: {hold.why}",
     ]
     return "\n\n".join(lines)  # two: the UI reads Markdown
@@ -39,7 +39,9 @@ def plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
 
 
-def _exit(record: PositionRecord) -> str:
+def _exit(record: PositionRecord, market: Market) -> str:
+    if ZERO < record.size < market.min_size and not record.state.is_over:
+        return f"too small for an order of {plain(market.min_size)}: redeemed with its market"
     if record.state is PositionState.EXITING:
         return f"exit {record.exit_epoch} runs"
     return f"no exit runs, {record.exit_epoch} ended" if record.exit_epoch else "no exit yet"

@@ -197,6 +197,7 @@ def _looked_at(step: ExitStep, sales: Sequence[SaleOrder]) -> ExitStep:
     return replace(
         step,
         number=max((sale.attempt for sale in sales), default=0) + 1,
+        is_finished=False,
         order_hashes=tuple(sale.order_hash for sale in sales),
         left=tuple(sale.order_hash for sale in sales if not sale.state.is_terminal),
         unresolved=tuple(sale.order_hash for sale in sales if sale.is_unresolved),

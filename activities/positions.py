@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.commands import EventBook
 from activities.details import describe_position, pnl_of
+from activities.evidence import tell_alive
 from activities.leaving import ExitDesk, ExitPorts
 from activities.markets import MarketDesk
 from activities.records import ExitStep, PositionCommand, PositionNote, PositionReview
@@ -85,7 +86,9 @@ class PositionActivities:
         market = await self._market(record)
         if record.state.is_over or market.payouts is not None:
             return await self._review(record, market)
+        tell_alive()
         record = await self._marked(record, market)
+        tell_alive()
         reason = await self._due_exit(record, market)
         return await self._review(record, market, reason)
 
@@ -229,6 +232,7 @@ class PositionActivities:
         watch, _ = await self._observe(ExitWatch(), record)
         if watch.pending is None:
             return None
+        tell_alive()
         await self._pause(self._rules.reads_apart)
         _, reason = await self._observe(watch, record)
         return reason
@@ -256,7 +260,6 @@ class PositionActivities:
             exit_reason=reason,
             is_resolved=market.payouts is not None and not record.state.is_over,
             held_by="" if hold is None else f"{hold.who}: {hold.why}",
-            is_sellable=record.size >= market.min_size,
         )
 
     async def _market(self, record: PositionRecord) -> Market:

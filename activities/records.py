@@ -215,7 +215,6 @@ class PositionReview:
     exit_reason: ExitReason | None = None
     is_resolved: bool = False
     held_by: str = ""  # who lets no automatic exit begin, and why
-    is_sellable: bool = True  # not too small for an order
 
     @property
     def is_over(self) -> bool:

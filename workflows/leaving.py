@@ -39,12 +39,19 @@ class Leaving:
             if step.left:
                 await self.finish(step.left)
                 step = await self.next_step(step)
+            return await self._sell_for_good(step)
+        finally:
+            paging.cancel()
+
+    async def _sell_for_good(self, step: ExitStep) -> ExitStep:
+        """Sell, and sell again what the chain has refused; nothing is sold before it has spoken."""
+        while True:
             step = await self.sell(step, pages=True)
             if step.unresolved:
                 await settle(step.unresolved)
-        finally:
-            paging.cancel()
-        return step
+            if not step.is_finished or not step.unresolved:
+                return step
+            step = await self.next_step(step)
 
     async def sell(self, step: ExitStep, *, pages: bool) -> ExitStep:
         """Try until the exit is finished or the history is long; slower while nothing is sold."""

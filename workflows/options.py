@@ -69,13 +69,20 @@ PLACE = RemoteStep(
 )
 RETRIED_ANSWERS = (NOT_NOW, OUTCOME_UNKNOWN)
 
+# Heartbeats between any two requests: an exit that is asked for waits for the review under way,
+# so that a worker which dies in one must be noticed soon.
 REVIEW = RemoteStep(
     start_to_close_timeout=timedelta(seconds=20),
     schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=_PATIENT,
+    heartbeat_timeout=timedelta(seconds=8),
+)
+NOTE = RemoteStep(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
     heartbeat_timeout=None,
 )
-NOTE = REVIEW
 
 # Heartbeats between any two requests, so that a worker that dies while it cancels is noticed in
 # 8 s: until another one goes on, the order may rest.

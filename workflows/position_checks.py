@@ -20,18 +20,13 @@ def check_words(asked: Command | ShareCommand | LevelChange, *, is_over: bool) -
 
 
 def check_close(review: PositionReview | None) -> None:
-    """Refuse to sell what cannot be sold; before the first review nobody knows.
+    """Refuse to sell what is paid out. How much is held is not asked: more may have come since.
 
     Raises:
         ValueError: why it is refused.
     """
-    if review is None:
-        return
-    if review.is_resolved:
+    if review is not None and review.is_resolved:
         raise ValueError("expected a position to sell, but its market has resolved: it is paid out")
-    if not review.is_sellable and review.settled_size == review.size:
-        what = f"{review.size:f} shares are too few for an order"
-        raise ValueError(f"expected a position to sell, but {what}: they are redeemed in the end")
 
 
 def check_share(command: ShareCommand) -> None:

@@ -64,3 +64,9 @@ def test_exits_holds_and_dropped_stops_are_named() -> None:
 def test_without_a_mark_a_position_is_worth_what_it_cost() -> None:
     assert pnl_of(replace(HELD, mark_price=None)) == 2
     assert pnl_of(replace(HELD, mark_price=None, avg_entry_price=None)) == 2
+
+
+def test_what_is_too_small_to_be_sold_is_said_to_be() -> None:
+    few = replace(HELD, size=shares("4.99"), settled_size=shares("4.99"))
+    assert "too small for an order of 5: redeemed with its market" in told(few)
+    assert "too small" not in told(replace(few, state=PositionState.CLOSED))

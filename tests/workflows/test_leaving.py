@@ -16,6 +16,7 @@ from trading.types import (
     ExitReason,
     ExitRequest,
     PositionState,
+    Settlement,
     Side,
     SignalId,
     SignalState,
@@ -97,6 +98,27 @@ async def test_stop_target_person_and_whale_at_once_are_one_exit(hall: Hall) -> 
     assert await size_of(hall, position) == 0
     sales = [o for o in hall.desk.venue.orders.values() if o.intent.side is Side.SELL]
     assert sum(order.matched for order in sales) == position.size
+
+
+async def test_what_the_chain_refuses_is_sold_again_by_the_same_exit(hall: Hall) -> None:
+    position = await hall.desk.opened()
+    script = hall.desk.venue.script
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+        script.settlement = Settlement.FAILED
+        script.settled_after = timedelta(milliseconds=1)
+
+        async def mend() -> None:
+            if len(hall.desk.venue.posts) == 3:
+                hall.desk.venue.trades = hall.desk.venue.trades[:1]
+                script.settlement = Settlement.CONFIRMED
+
+        script.posting = mend
+        await owner.signal(PositionWorkflow.request_exit, CLOSE)
+        review = await owner.result()
+    assert (review.state, review.exit_epoch) == (PositionState.CLOSED, 1)
+    assert len(hall.desk.venue.posts) >= 3
 
 
 async def test_an_exit_that_is_not_done_calls_a_person_until_it_is(jumping_hall: Hall) -> None:
