@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, Text, bindparam, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import positions
-from storage.columns import MONEY, TIME
 from storage.database import Database, ring
 from storage.lane import QuickDatabase
 from storage.port import Levels, Mark, PositionRecord, StorageError
@@ -42,14 +40,15 @@ _OPEN_OF_WHALE = Statement(
     LIMIT 1
     """
 )
-_MARK = text(
+_MARK = Statement(
     """
     UPDATE positions SET current_price = news.price, last_pnl_update = news.at
     FROM (
         SELECT p.position_id, m.price, m.at
         FROM positions AS p
-        JOIN unnest(:token_ids, :prices, :times) AS m (token_id, price, at)
-            ON m.token_id = p.token_id
+        JOIN unnest(
+            CAST(:token_ids AS text[]), CAST(:prices AS numeric[]), CAST(:times AS timestamptz[])
+        ) AS m (token_id, price, at) ON m.token_id = p.token_id
         WHERE p.status IN ('OPENING', 'OPEN', 'EXITING')
         AND (p.last_pnl_update IS NULL OR p.last_pnl_update < m.at)
         ORDER BY p.position_id
@@ -57,10 +56,6 @@ _MARK = text(
     ) AS news
     WHERE positions.position_id = news.position_id
     """
-).bindparams(
-    bindparam("token_ids", type_=ARRAY(Text)),
-    bindparam("prices", type_=ARRAY(MONEY)),
-    bindparam("times", type_=ARRAY(TIME)),
 )
 
 
@@ -116,7 +111,7 @@ async def save_levels(db: Database, position_id: PositionId, levels: Levels, now
         await ring(connection, CHANNEL, position_id)
 
 
-async def save_marks(db: Database, marks: Sequence[Mark]) -> None:
+async def save_marks(db: QuickDatabase, marks: Sequence[Mark]) -> None:
     """Store marks for all open positions of the tokens in one batch; older ones are ignored.
 
     Rows are locked in one order, so that two batches never wait for each other in a ring.
@@ -124,13 +119,12 @@ async def save_marks(db: Database, marks: Sequence[Mark]) -> None:
     newest = {mark.token_id: mark for mark in sorted(marks, key=lambda mark: mark.at)}
     if not newest:
         return
-    batch = {
-        "token_ids": list(newest),
-        "prices": [mark.price for mark in newest.values()],
-        "times": [mark.at for mark in newest.values()],
-    }
-    async with db.transaction() as connection:
-        await connection.execute(_MARK, batch)
+    await db.lane.rows(
+        _MARK,
+        token_ids=list(newest),
+        prices=[mark.price for mark in newest.values()],
+        times=[mark.at for mark in newest.values()],
+    )
 
 
 async def lock_position(connection: AsyncConnection, position_id: PositionId) -> RowMapping:
