@@ -10,7 +10,7 @@ from paper.tape_format import VERSION
 from paper.tape_writer import write_tape
 
 SPEED = 40
-LASTS_S = 60  # seconds of the wall clock
+LASTS_S = 120  # seconds of the wall clock
 BUYS_AT_S = 1
 START_MS = 1_790_000_000_000
 WHALE = "0x" + "1" * 40

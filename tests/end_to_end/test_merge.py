@@ -1,12 +1,14 @@
 """A whale merges half of what it holds, and the whole stack sells half of its lot."""
 
+import asyncio
+import contextlib
 from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.end_to_end.a_run import READY_S, TIMEOUT, Run
+from tests.end_to_end.a_run import POLL_S, READY_S, TIMEOUT, Orders, Run
 from tests.end_to_end.merge_tape import BOUGHT, SPEED, WHALE, write_merge_tape
 from tests.end_to_end.test_replay import assert_balanced
 
@@ -24,6 +26,16 @@ async def merge(run: Run, condition_id: str, size: int) -> None:
         assert answer.status == 200, await answer.text()
 
 
+async def ordered(run: Run, count: int) -> Orders:
+    """Wait for so many orders while the market is open."""
+    while not run.is_over and "stopping" not in run.told():
+        with contextlib.suppress(aiohttp.ClientError):
+            if len(orders := await run.orders()) >= count:
+                return orders
+        await asyncio.sleep(POLL_S)
+    raise AssertionError(f"expected {count} orders\n{run.explain()}")
+
+
 async def test_a_whale_that_merges_half_takes_half_of_our_lot_along(folder: Path) -> None:
     tape = write_merge_tape(folder / "merge.tape")
     run = Run(folder / "merge", "--tape", str(tape), "--speed", str(SPEED))
@@ -32,7 +44,7 @@ async def test_a_whale_that_merges_half_takes_half_of_our_lot_along(folder: Path
         (entry,) = await run.until_ordered()
         assert entry["side"] == "BUY"
         await merge(run, entry["condition_id"], BOUGHT // 2)
-        _, sale = await run.until_ordered(1)
+        _, sale = await ordered(run, 2)
         ended = await run.ended(READY_S * 2)
     finally:
         run.stop()
