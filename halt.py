@@ -11,7 +11,7 @@ from inquire import InquireError, Stack, open_records
 from storage.guard_port import BreakerFigures, Kill, KillSource
 from storage.halt_file import CLOSE_ALL, NAME, HaltFile
 from storage.postgres import PostgresStore
-from trading.breakers import Breaker, Override, day_loss, entries_halt, holds, size_factor
+from trading.breakers import Breaker, Override, day_loss, entries_halt, for_all, holds, size_factor
 from trading.rules import RiskRules
 from trading.types import ONE
 
@@ -97,7 +97,7 @@ def _held(kills: Sequence[Kill], words: str) -> Answer:
 
 def answer_breakers(figures: BreakerFigures, rules: RiskRules, now: datetime) -> Answer:
     """Write what every breaker says, its number, and until when it holds or is lifted."""
-    halt = entries_halt(figures.standing, now, rules)
+    halt = entries_halt(for_all(figures.standing), now, rules)
     rows = [*_levels(figures, rules, now), *_trips(figures, now)]
     header = ("BREAKER", "NOW", "TRIPS ABOVE", "HOLDS UNTIL", "ABOUT")
     words = [f"entries are halted: {plain(halt)}" if halt else "entries may leave"]

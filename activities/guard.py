@@ -8,7 +8,16 @@ from temporalio import activity
 
 from storage.guard_port import BreakerFigures, GuardStore, Kill, KillSource
 from storage.port import Event
-from trading.breakers import Breaker, Override, Trip, day_loss, entries_halt, holds, size_factor
+from trading.breakers import (
+    Breaker,
+    Override,
+    Trip,
+    day_loss,
+    entries_halt,
+    for_all,
+    holds,
+    size_factor,
+)
 from trading.rules import RiskRules
 from trading.types import ONE
 
@@ -87,7 +96,7 @@ class GuardActivities:
 
     def _review(self, figures: BreakerFigures, now: datetime) -> GuardReview:
         standing, rules = figures.standing, self._rules
-        halt = entries_halt(standing, now, rules)
+        halt = entries_halt(for_all(standing), now, rules)
         lines = [f"entries halted: {halt}" if halt else "entries may leave"]
         if size_factor(figures.drawdown, rules) < ONE:
             lines.append(f"drawdown {figures.drawdown:.4f} above {rules.drawdown_halve}: halved")

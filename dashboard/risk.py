@@ -9,7 +9,7 @@ from enum import StrEnum
 from storage.breakers import HaltScope
 from storage.limits import Scope
 from storage.views import HaltRow, LimitUse, Money, RiskFigures
-from trading.breakers import Breaker, Override, Standing, entries_halt, holds
+from trading.breakers import Breaker, Override, Standing, entries_halt, for_all, holds
 from trading.rules import RiskRules
 from trading.types import MICRO, ZERO, Usd
 
@@ -198,8 +198,7 @@ def _standing(inputs: RiskInputs) -> Standing:
     """Return what bears on every entry: halts were told, cooldowns hold for one market or whale."""
     standing, today = inputs.figures.standing, inputs.now.astimezone(UTC).date()
     days = {today: inputs.money.pnl_today, **standing.pnl_by_day}
-    trips = [trip for trip in standing.trips if not trip.breaker.is_keyed]
-    return replace(standing, kill="", halt="", pnl_by_day=days, trips=trips)
+    return replace(for_all(standing), kill="", halt="", pnl_by_day=days)
 
 
 def _trips(inputs: RiskInputs) -> Sequence[TripView]:

@@ -98,8 +98,9 @@ async def test_breakers_are_shown_for_people_and_for_programs(
 ) -> None:
     calm = (await guard(records, ShowBreakers())).as_text()
     assert calm.startswith("entries may leave")
-    await trip(store, Breaker.FAILURE_RATE)
     await trip(store, Breaker.MARKET_COOLDOWN, "0xc3")
+    assert (await guard(records, ShowBreakers())).as_text().startswith("entries may leave")
+    await trip(store, Breaker.FAILURE_RATE)
     lift = LiftBreaker("FAILURE_RATE", "", "ann", "it was the venue", None)
     assert "FAILURE_RATE is lifted until" in (await guard(records, lift)).as_text()
     await guard(records, PULL)

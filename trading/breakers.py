@@ -123,6 +123,11 @@ def entries_halt(standing: Standing, now: datetime, rules: RiskRules) -> str:
     return ""
 
 
+def for_all(standing: Standing) -> Standing:
+    """Return what bears on every entry: a cooldown holds for its market or whale alone."""
+    return replace(standing, trips=[t for t in standing.trips if not t.breaker.is_keyed])
+
+
 def day_loss(standing: Standing, now: datetime) -> Decimal:
     """Return the loss of the worst UTC day from today on; negative when all earned."""
     today = now.astimezone(UTC).date()

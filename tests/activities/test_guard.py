@@ -17,10 +17,10 @@ def guard(desk: Desk) -> GuardActivities:
     return GuardActivities(desk.store, desk.rules.risk, desk.clock)
 
 
-async def trip(desk: Desk, breaker: Breaker = Breaker.FAILURE_RATE, minutes: int = 60) -> None:
-    until = NOW + timedelta(minutes=minutes)
+async def trip(desk: Desk, breaker: Breaker = Breaker.FAILURE_RATE, key: str = "") -> None:
+    until = NOW + timedelta(minutes=60)
     async with desk.store.transaction() as connection:
-        await save_trip(connection, WALLET, Trip(breaker, "", NOW, until, "3 of 21 failed"))
+        await save_trip(connection, WALLET, Trip(breaker, key, NOW, until, "3 of 21 failed"))
 
 
 async def test_with_nothing_tripped_entries_may_leave(desk: Desk) -> None:
@@ -36,6 +36,13 @@ async def test_a_trip_is_told_once_and_its_end_is_the_next_look(desk: Desk) -> N
     assert review.summary == "entries halted: 3 of 21 failed"
     assert review.next_at == NOW + timedelta(minutes=60)
     assert (await desk.events()).count("breaker_tripped") == 1
+
+
+async def test_a_cooldown_is_told_and_halts_no_other_market(desk: Desk) -> None:
+    await trip(desk, Breaker.MARKET_COOLDOWN, key="0xc3")
+    review = await guard(desk).review_breakers()
+    assert review.summary == "entries may leave; 3 of 21 failed"
+    assert review.next_at == NOW + timedelta(minutes=60)
 
 
 async def test_levels_without_a_time_are_told_once_a_day(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from trading.breakers import (
     end_of_day,
     entries_halt,
     failure_trip,
+    for_all,
     holds,
     is_drawdown_lifted,
     override_end,
@@ -212,6 +213,14 @@ def test_a_word_lifts_the_halt_of_a_day_until_its_time() -> None:
     standing = replace(on(TODAY, "-600"), overrides=(word(Breaker.DAILY_LOSS, after(60)),))
     assert not entries_halt(standing, after(59), RULES)
     assert entries_halt(standing, after(60), RULES)
+
+
+def test_a_cooldown_bears_on_its_own_market_and_not_on_all() -> None:
+    cold = trip(after(600), Breaker.MARKET_COOLDOWN, MARKET)
+    standing = Standing(trips=(cold, trip(after(60))))
+    assert entries_halt(standing, after(61), RULES)
+    assert not entries_halt(for_all(standing), after(61), RULES)
+    assert entries_halt(for_all(standing), after(59), RULES)
 
 
 def test_a_word_gives_full_sizes_back_until_its_time() -> None:
