@@ -1,18 +1,30 @@
 """An exit's steps: fixed when it began, down the ladder, told apart why it waits."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from activities.orders import OrderActivities, OrderPorts
 from activities.records import ExitStep
+from activities.send_gate import NO_WAIT, SendGate
+from storage.guard_port import Kill, KillSource
 from storage.port import PositionRecord
 from storage.reviews import ReviewKind
 from tests.activities.desk import Desk
 from tests.activities.test_positions import begin, sell
-from tests.fakes import Answer
-from tests.storage.builders import price, shares
-from trading.types import ExitReason, ExitRequest, PositionState, Shares, SignalId
+from tests.fakes import Answer, FakeLease
+from tests.storage.builders import price, shares, usd
+from trading.types import (
+    ExitReason,
+    ExitRequest,
+    PositionState,
+    Reason,
+    Shares,
+    Side,
+    SignalId,
+)
 
 
 def whale(share: str, signal: str) -> ExitRequest:
@@ -150,3 +162,34 @@ async def test_a_person_is_called_until_the_exit_ends(desk: Desk) -> None:
     await sell(desk, step)
     assert await desk.positions.end_exit(position.position_id) is PositionState.CLOSED
     assert await pages(desk) == []
+
+
+async def test_an_exit_passes_every_halt_the_kill_switch_and_entries_that_wait(desk: Desk) -> None:
+    """What stops entries, all of it at once, does not keep an exit for a moment."""
+    position = await desk.opened()
+    throttle = replace(desk.rules.throttle, entries_per_s=Decimal("0.001"), entries_burst=1)
+    rules = replace(desk.rules, throttle=throttle, risk=replace(desk.rules.risk, wallet_max=usd(1)))
+
+    async def hold_entries(side: Side) -> bool:
+        return side is Side.BUY
+
+    gate = SendGate(throttle, desk.clock, desk.clock.pause, hold_entries)
+    assert await gate.admit(Side.BUY) == NO_WAIT
+    assert await gate.admit(Side.BUY) > timedelta(minutes=10), "entries wait for their bucket"
+    ports = OrderPorts(desk.venue, desk.store, desk.detective, desk.bell, FakeLease(), gate)
+    orders = OrderActivities(ports, rules.orders, desk.clock)
+    desk.rules = rules
+    await desk.store.halt_wallet("a person", desk.clock())
+    await desk.store.halt_token(position.token_id, "a fault", desk.clock())
+    await desk.store.pull_switch(Kill(KillSource.COMMAND, "ann", "drill", desk.clock()))
+    assert (await desk.store.load_portfolio(desk.clock())).entries_halted
+    assert (await desk.ticket("s2")).reason is Reason.ENTRIES_HALTED
+    step = await begin(desk, position)
+    assert step.attempt is not None
+    ticket = await desk.risk.check_risk(
+        step.attempt, await desk.pricing.estimate_slippage(step.attempt)
+    )
+    assert ticket.order_hash is not None
+    begun = desk.clock()
+    report = await orders.place_order(ticket.order_hash)
+    assert (report.matched, desk.clock()) == (position.size, begun)

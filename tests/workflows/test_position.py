@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.testing import WorkflowEnvironment
 
 from storage.port import PositionRecord
 from tests.fakes import Answer
@@ -226,6 +227,43 @@ async def test_an_order_of_a_lost_owner_s_exit_ends_before_the_next_is_made(
     assert (await hall.desk.progress(left)).state.is_terminal
     assert len(hall.desk.venue.posts) == 2
     assert not await hall.desk.reserved()
+
+
+@pytest.mark.parametrize(
+    ("hours", "events_max"),
+    [(3, 90), pytest.param(24, 900, marks=pytest.mark.acceptance)],
+    ids=["3 h", "a day"],
+)
+async def test_long_lives_are_told_in_short_runs(
+    jumping_hall: Hall,
+    time_skipping_env: WorkflowEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+    events_max: int,
+) -> None:
+    """Its P&L timer marks it every 5 to 10 minutes; a run of a day never has 1,000 events."""
+    assert options.POSITION_EVENTS_MAX == 900
+    monkeypatch.setattr(options, "POSITION_EVENTS_MAX", events_max)
+    hall = jumping_hall
+    position = await hall.desk.opened()
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+        runs = {owner.first_execution_run_id or ""}
+        for _ in range(hours):
+            await time_skipping_env.sleep(timedelta(hours=1))
+            runs.add((await owner.describe()).run_id)
+        lengths = [await length_of(hall, position, run_id) for run_id in runs]
+        await owner.terminate()
+    assert len(runs) > 1
+    assert max(lengths) < events_max + 100
+    assert hours * 6 * 5 < sum(lengths) < hours * 12 * 20
+
+
+async def length_of(hall: Hall, position: PositionRecord, run_id: str) -> int:
+    workflow_id = hall.owner(position.position_id).id
+    run = hall.client.get_workflow_handle(workflow_id, run_id=run_id)
+    return len((await run.fetch_history()).events)
 
 
 async def refused_once(hall: Hall) -> bool:
