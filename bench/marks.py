@@ -51,6 +51,7 @@ from trading.types import TokenId
 STEPS = 20  # prices of one token before they repeat
 FIRST_PRICE, STEP_PRICE, DEPTH = 480_000, 1_000, 20_000 * MICROS
 LEVELS = 10
+LOWEST_PRICE, ASK_PRICE = FIRST_PRICE - LEVELS * STEP_PRICE, FIRST_PRICE + STEPS * STEP_PRICE
 LEAD_S = 150  # of the tape, while everything starts
 LOOK_EVERY_S = 0.05
 MARK = re.compile(r'SET mark:(\d+) \{"price": "([\d.]+)"')
@@ -140,8 +141,8 @@ def _fine_market(number: int) -> TapeMarket:
 def _snapshots(names: list[str], seconds: int) -> Iterator[Snapshot]:
     for number in range(seconds):
         bid = FIRST_PRICE + STEP_PRICE * (number % STEPS)
-        bids = tuple(Level(bid - STEP_PRICE * place, DEPTH) for place in range(LEVELS))
-        asks = tuple(Level(bid + STEP_PRICE * (place + 2), DEPTH) for place in range(LEVELS))
+        bids = tuple(Level(price, DEPTH) for price in range(bid, LOWEST_PRICE, -STEP_PRICE))
+        asks = tuple(Level(ASK_PRICE + STEP_PRICE * place, DEPTH) for place in range(LEVELS))
         for token, name in enumerate(names):
             at = START_MS + number * 1000 + 1000 * token // len(names)
             yield Snapshot(at, name, bids, asks)

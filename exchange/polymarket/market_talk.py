@@ -144,7 +144,7 @@ class MarketTalk:
         is_data = False
         try:
             for item in read_objects(text):
-                frame = read_market_frame(item)
+                frame = read_market_frame(self._of_ours(item))
                 if frame is not None:
                     is_data = True
                     await self._handle(frame)
@@ -153,6 +153,17 @@ class MarketTalk:
         if is_data:
             self._heard_at = self._clock()
         return is_data
+
+    def _of_ours(self, item: dict[str, object]) -> dict[str, object]:
+        """Leave out changes of books that are not mirrored: half of each frame, unread."""
+        rows = item.get("price_changes")
+        if not isinstance(rows, list):
+            return item
+        return {**item, "price_changes": [row for row in rows if not self._is_others(row)]}
+
+    def _is_others(self, row: object) -> bool:
+        asset_id = row.get("asset_id") if isinstance(row, dict) else None
+        return isinstance(asset_id, str) and asset_id.isdecimal() and asset_id not in self._mirrors
 
     async def _handle(self, frame: MarketFrame) -> None:
         match frame:

@@ -290,3 +290,13 @@ async def test_a_socket_that_tells_of_others_is_kept_and_asked_again_later() -> 
     desk.now = AT + timedelta(seconds=40)
     await desk.talk.take(answer("0.30"))
     assert [frame["operation"] for frame in desk.more()] == ["unsubscribe", "subscribe"]
+
+
+async def test_changes_of_books_that_are_not_watched_are_not_even_read() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    assert await desk.hear(price_change((NO, "BUY", "nonsense", "7"), (YES, "BUY", "0.50", "7")))
+    assert [book.bids[0].price for book in desk.books] == [Decimal("0.49"), Decimal("0.50")]
+    await desk.hear({**price_change(), "price_changes": "nonsense"})
+    await desk.hear({**price_change(), "price_changes": [5]})
+    assert [type(event) for event in desk.events[2:]] == [Quarantined, Quarantined]
