@@ -188,6 +188,21 @@ async def terminate_position(scene: Scene, workers: list[Child]) -> None:
     await scene.until(is_owned, workers[-1], "another owner")
 
 
+async def close_and_kill_worker(scene: Scene, workers: list[Child]) -> None:
+    """Close the position by command and kill the worker in its exit; another one comes."""
+    position = (await _position_of(scene)).removeprefix("position/")
+    await whalecopy(scene.lane, "close", position, "--who", "operator", "--why", "enough")
+    await workers[-1].kill()
+    await hire(scene, Rests.NO, workers)
+
+    async def is_closed() -> bool:
+        query = "SELECT status FROM positions WHERE token_id = :token"
+        (row,) = await scene.lane.rows(query, token=scene.token)
+        return bool(row["status"] == "CLOSED")
+
+    await scene.until(is_closed, workers[-1], "a closed position")
+
+
 async def ask_for_exit_four_times(scene: Scene, _workers: list[Child]) -> None:
     """Let stop, target, a person and the whale ask for the same exit at once."""
     owner = scene.lane.temporal.get_workflow_handle(await _position_of(scene))

@@ -16,6 +16,7 @@ from tests.end_to_end.operator_acts import (
     cancel_and_kill_worker,
     cancel_by_temporal,
     cancel_by_whalecopy,
+    close_and_kill_worker,
     reset_then_cancel,
     terminate,
     terminate_position,
@@ -49,7 +50,10 @@ DEEDS = (
         Deed("terminate position", Rests.NO, terminate_position),
         Deed("reset", Rests.WHOLLY, reset_then_cancel),
     ),
-    (Deed("kill at clean-up", Rests.PARTLY, cancel_and_kill_worker),),
+    (
+        Deed("kill at clean-up", Rests.PARTLY, cancel_and_kill_worker),
+        Deed("kill in an exit", Rests.NO, close_and_kill_worker),
+    ),
 )
 
 
@@ -116,3 +120,10 @@ def test_whoever_asks_at_once_the_position_is_left_by_one_exit(done: Mapping[str
     told = ended_well(done["four exits"])
     assert told.exits == 1
     assert told.sold == told.bought > 0
+
+
+def test_an_exit_whose_worker_was_killed_is_finished_by_the_next(done: Mapping[str, Told]) -> None:
+    told = ended_well(done["kill in an exit"])
+    assert told.exits == 1
+    assert told.sold == told.bought > 0
+    assert told.seconds <= OWNED_S
