@@ -185,9 +185,19 @@ async def check(store: PostgresStore) -> None:
 async def test_books_add_up_after_every_step_of_a_random_life(
     funded: PostgresStore, seed: int
 ) -> None:
+    await live(funded, seed, STEPS)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("seed", range(20, 40))
+async def test_books_add_up_through_many_long_lives(funded: PostgresStore, seed: int) -> None:
+    await live(funded, seed, 4 * STEPS)
+
+
+async def live(funded: PostgresStore, seed: int, steps: int) -> None:
     await funded.save_whale(whale(), NOW)
     life = Life(funded, random.Random(seed))
-    for _ in range(STEPS):
+    for _ in range(steps):
         await life.step()
         await check(funded)
     await life.end()
