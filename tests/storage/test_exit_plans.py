@@ -4,8 +4,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from storage.book_tables import offers
 from storage.exit_port import ExitPage, ExitPlan, Hold
 from storage.exit_tables import exits
 from storage.port import PositionRecord, StorageError
@@ -124,3 +125,16 @@ async def pages(store: PostgresStore) -> list[str]:
     query = select(events.c.title).where(events.c.severity == "PAGE").order_by(events.c.event_id)
     async with store.transaction() as connection:
         return list((await connection.execute(query)).scalars())
+
+
+async def test_the_database_itself_refuses_an_offer_of_more_than_is_held(
+    funded: PostgresStore,
+) -> None:
+    position = await bought(funded)
+    await funded.begin_exit(position.position_id, ExitReason.STOP_LOSS, NOW)
+    whole = leave(position.position_id, size="100")
+    assert isinstance(await funded.commit_exit(whole, NOW), Intent)
+    planted = update(offers).values(offered_after=offers.c.settled_then + 1)
+    with pytest.raises(StorageError, match="ck_offers_held"):
+        async with funded.transaction() as connection:
+            await connection.execute(planted)
