@@ -36,6 +36,10 @@ from trading.types import ONE, ZERO, ConditionId, OrderBook, Price, Shares, Toke
 ASK_EVERY = timedelta(seconds=30)
 """How often a book that seems wrong is asked for: our own reckoning may be what is wrong."""
 SNAPSHOT_WITHIN = timedelta(seconds=2)
+BEHIND_MAX = timedelta(seconds=5)
+"""A socket that tells of what was so long ago is given up for the sake of fresh snapshots."""
+CATCH_UP_EVERY = timedelta(minutes=1)
+"""No more often: it may be that the clocks differ."""
 
 
 class MarketTalk:
@@ -62,6 +66,7 @@ class MarketTalk:
         self._asked_at: dict[TokenId, datetime] = {}  # for a snapshot that has not come
         self._doubted_at: dict[TokenId, datetime] = {}
         self._heard_at: datetime | None = None  # any data
+        self._caught_up_at: datetime | None = None
         self._fault = ""
         self.tokens: frozenset[TokenId] = frozenset()
         self.wake = asyncio.Event()
@@ -203,6 +208,7 @@ class MarketTalk:
         return Price(tick_size), Shares(min_size)
 
     async def _change_books(self, frame: PriceChangeFrame) -> None:
+        self._note_lag(frame.timestamp)
         changed: dict[TokenId, LevelChangeRow] = {}
         for change in frame.price_changes:
             mirror = self._mirrors.get(change.asset_id)
@@ -215,6 +221,14 @@ class MarketTalk:
                 self._doubt(token_id, self._clock())
             if token_id in self._mirrors:
                 await self._tell(token_id, mirror)
+
+    def _note_lag(self, told_at: datetime) -> None:
+        now = self._clock()
+        is_early = self._caught_up_at is not None and now - self._caught_up_at < CATCH_UP_EVERY
+        if now - told_at > BEHIND_MAX and not is_early:
+            self._caught_up_at = now
+            self._fault = f"is {now - told_at} behind"
+            self.wake.set()
 
     async def _tell(self, token_id: TokenId, mirror: BookMirror) -> None:
         now = self._clock()

@@ -300,3 +300,24 @@ async def test_changes_of_books_that_are_not_watched_are_not_even_read() -> None
     await desk.hear({**price_change(), "price_changes": "nonsense"})
     await desk.hear({**price_change(), "price_changes": [5]})
     assert [type(event) for event in desk.events[2:]] == [Quarantined, Quarantined]
+
+
+async def test_a_socket_that_is_far_behind_is_given_up_once_a_minute() -> None:
+    desk = Desk(YES)
+    await desk.hear(book_row())
+    change = price_change((YES, "BUY", "0.50", "7"))
+    desk.now = AT + timedelta(seconds=6)
+    await desk.hear(change)
+    assert desk.more() == []
+    desk.now = AT + timedelta(seconds=7)
+    await desk.hear(change)
+    with pytest.raises(UnavailableError, match="is 0:00:06 behind"):
+        desk.more()
+    desk.talk.hello()
+    desk.now = AT + timedelta(seconds=60)
+    await desk.hear(change)
+    assert desk.more() == []
+    desk.now = AT + timedelta(seconds=67)
+    await desk.hear(change)
+    with pytest.raises(UnavailableError, match="behind"):
+        desk.more()
