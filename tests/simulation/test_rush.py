@@ -6,8 +6,8 @@ import pytest
 
 from tests.simulation.rush import SOLD, Rush, an_exit_for_everybody
 
-SEEDS = range(80)
-LONG = range(1_500)
+SEEDS = range(120)
+LONG = range(1_700)
 
 
 @pytest.fixture(autouse=True)
