@@ -127,8 +127,9 @@ class Rush(Play):
             yield "the whale's sale has no end"
         plans = [plan for (of, _), plan in tables.exits.items() if of == self.rushed]
         is_whole = self.has_levels or self.share == 1
-        is_over = tables.positions[self.rushed].record.state.is_over
-        if not plans and (is_over or self.rushed not in self.world.asked_exits):
+        record = tables.positions[self.rushed].record
+        is_nothing = record.size < self.world.market_of(record.token_id).min_size
+        if not plans and (is_nothing or self.rushed not in self.world.asked_exits):
             return  # the chain refused what was bought, or the run did not wait for the exit
         if is_whole and len(plans) != 1:
             yield f"expected one exit, received {len(plans)}"
