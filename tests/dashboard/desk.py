@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from prometheus_client import CollectorRegistry
@@ -14,11 +14,31 @@ from dashboard.board import Board, Identity, Sources
 from dashboard.links import TemporalUi
 from dashboard.play import Play
 from dashboard.queries import Records
+from dashboard.switch import SwitchDesk
+from storage.guard_port import Kill
 from tests.dashboard.fake_records import NOW, FakePlay, FakeRecords
 from trading.rules import RiskRules
 
 READ_EVERY_S = 0.01
 PATIENCE_S = 60.0
+
+
+@dataclass
+class FakeSwitch:
+    """Who holds the switch, in memory."""
+
+    held: list[Kill] = field(default_factory=list)
+
+    async def pull_switch(self, kill: Kill) -> bool:
+        self.held.append(kill)
+        return True
+
+    async def release_switch(self, kill: Kill) -> bool:
+        self.held = [each for each in self.held if each.source is not kill.source]
+        return True
+
+    async def list_kills(self) -> Sequence[Kill]:
+        return self.held
 
 
 def a_board(records: Records, play: Play | None = None, mode: str = "replay") -> Board:
@@ -75,7 +95,8 @@ async def a_desk(
 ) -> AsyncIterator[Desk]:
     """Serve a board on a free port and read it every 10 ms while somebody watches."""
     board = a_board(records if records is not None else FakeRecords(), play, mode)
-    site = build_site(board, CollectorRegistry(), "127.0.0.1", READ_EVERY_S)
+    switch = SwitchDesk(FakeSwitch(), lambda: NOW)
+    site = build_site(board, CollectorRegistry(), "127.0.0.1", READ_EVERY_S, switch=switch)
     async with (
         asyncio.timeout(PATIENCE_S),
         serving(site, Address("127.0.0.1", 0)) as url,

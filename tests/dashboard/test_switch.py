@@ -1,9 +1,8 @@
 """The kill switch on the page: our own page on this machine, and nobody else."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
@@ -13,32 +12,14 @@ from dashboard.app import Address, build_site, serving
 from dashboard.switch import SwitchDesk
 from storage.guard_port import Kill, KillSource
 from tests.dashboard.browser import CHROMIUM, a_tab
-from tests.dashboard.desk import Answer, Desk, a_board
+from tests.dashboard.desk import Answer, Desk, FakeSwitch, a_board
 from tests.dashboard.fake_records import NOW, FakeRecords
 
 ASKED: Mapping[str, object] = {"confirm": "halt", "why": "odd fills"}
 
 
-@dataclass
-class Switch:
-    """Who holds the switch, in memory."""
-
-    held: list[Kill] = field(default_factory=list)
-
-    async def pull_switch(self, kill: Kill) -> bool:
-        self.held.append(kill)
-        return True
-
-    async def release_switch(self, kill: Kill) -> bool:
-        self.held = [each for each in self.held if each.source is not kill.source]
-        return True
-
-    async def list_kills(self) -> Sequence[Kill]:
-        return self.held
-
-
 @asynccontextmanager
-async def a_switch_desk(switch: Switch) -> AsyncIterator[Desk]:
+async def a_switch_desk(switch: FakeSwitch) -> AsyncIterator[Desk]:
     site = build_site(
         a_board(FakeRecords()),
         CollectorRegistry(),
@@ -60,7 +41,7 @@ async def post(desk: Desk, path: str, asked: object = ASKED, **headers: str) -> 
 
 
 async def test_the_switch_is_pulled_and_let_go_with_a_reason() -> None:
-    switch = Switch()
+    switch = FakeSwitch()
     async with a_switch_desk(switch) as desk:
         told = await post(desk, "/api/halt", {**ASKED, "close_all": True})
         assert (told.status, told.json["is_held"]) == (200, True)
@@ -72,7 +53,7 @@ async def test_the_switch_is_pulled_and_let_go_with_a_reason() -> None:
 
 
 async def test_letting_go_here_says_who_holds_it_still() -> None:
-    switch = Switch([Kill(KillSource.COMMAND, "ann", "w", NOW)])
+    switch = FakeSwitch([Kill(KillSource.COMMAND, "ann", "w", NOW)])
     async with a_switch_desk(switch) as desk:
         told = await post(desk, "/api/resume")
         assert told.json["is_held"] is True
@@ -92,7 +73,7 @@ async def test_letting_go_here_says_who_holds_it_still() -> None:
     ],
 )
 async def test_what_another_page_or_program_could_send_is_refused(headers: dict[str, str]) -> None:
-    switch = Switch()
+    switch = FakeSwitch()
     async with a_switch_desk(switch) as desk:
         for path in ("/api/halt", "/api/resume"):
             assert (await post(desk, path, **headers)).status == 403
@@ -115,7 +96,7 @@ async def test_what_another_page_or_program_could_send_is_refused(headers: dict[
     ],
 )
 async def test_what_is_not_confirmed_or_says_no_reason_is_refused(asked: object) -> None:
-    switch = Switch()
+    switch = FakeSwitch()
     async with a_switch_desk(switch) as desk:
         assert (await post(desk, "/api/halt", asked)).status == 400
         form = await post(desk, "/api/halt", Content_Type="application/x-www-form-urlencoded")
@@ -125,13 +106,13 @@ async def test_what_is_not_confirmed_or_says_no_reason_is_refused(asked: object)
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_only_a_post_turns_it(method: str) -> None:
-    async with a_switch_desk(Switch()) as desk:
+    async with a_switch_desk(FakeSwitch()) as desk:
         assert (await desk.ask("/api/halt", method)).status == 405
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 async def test_the_page_halts_on_a_second_click_with_a_reason_only() -> None:
-    switch = Switch()
+    switch = FakeSwitch()
     click = "document.getElementById('{}').click()"
     async with a_switch_desk(switch) as desk, a_tab(desk.url) as tab:
         await tab.until("document.getElementById('switch')?.textContent", "Halt entries")
