@@ -46,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
 LEFT_ORDERS = "a new owner ends the orders of a lost one"
 REDEEMS = "a resolved position is redeemed by us"
 PLANNED = "an exit sells what was fixed when it began, and pages"
+AT_ONCE = "an exit that is asked for begins before the next look"
 CLEAN_UP = "exit"  # stands for an exit that an older run began
 
 
@@ -178,18 +179,20 @@ class PositionWorkflow:
     async def _own(self) -> PositionReview:
         review = await self._look()
         while True:
+            is_asked = False
             if not review.is_over:
-                await self._live(review)
+                is_asked = await self._live(review)
             elif await self._is_left_alone():
                 return review
             if is_history_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 waiting = self._requests.waiting
                 workflow.continue_as_new(PositionStart(self._position_id, waiting, self._held_by))
-            review = await self._look()
+            if not is_asked:
+                review = await self._look()
 
-    async def _live(self, review: PositionReview) -> None:
-        """Do the one thing that is to be done next."""
+    async def _live(self, review: PositionReview) -> bool:
+        """Do the next thing; True when an exit was asked for at rest, which begins at once."""
         is_held = bool(self._held_by)
         is_due = review.exit_reason is not None and not is_held
         is_leaving = review.state is PositionState.EXITING
@@ -198,7 +201,8 @@ class PositionWorkflow:
         elif is_leaving or is_due or self._requests.may_begin(is_held=is_held):
             await self._leave(review)
         else:
-            await self._rest(review)
+            return await self._rest(review) and workflow.patched(AT_ONCE)
+        return False
 
     async def _look(self) -> PositionReview:
         """Review for the main loop: what is told from now on is news."""
@@ -220,8 +224,8 @@ class PositionWorkflow:
         workflow.upsert_search_attributes([names.TRADE_STATE.value_set(review.state.value)])
         return review
 
-    async def _rest(self, review: PositionReview) -> None:
-        """Wait for a request or news, at most until the next durable, jittered P&L timer."""
+    async def _rest(self, review: PositionReview) -> bool:
+        """Wait for news until the next durable, jittered P&L timer; True when asked to leave."""
         jitter = timedelta(seconds=workflow.random().randint(0, review.mark_every_s))
         timeout = timedelta(seconds=review.mark_every_s) + jitter
         try:
@@ -231,7 +235,8 @@ class PositionWorkflow:
                 timeout_summary="P&L timer",
             )
         except TimeoutError:
-            return
+            return False
+        return self._requests.may_begin(is_held=bool(self._held_by))
 
     async def _leave(self, review: PositionReview) -> None:
         """Take the one exit; those who ask while it runs follow it, or are served by a whole one.
