@@ -8,7 +8,7 @@ from typing import Protocol
 
 from activities.commands import EventBook
 from activities.evidence import Detective
-from activities.signals import SignalActivities
+from activities.signals import ASSESS, COPIED, SignalActivities
 from exchange.port import OrderGateway, UnavailableError
 from storage.ownership import LooseOrder
 from storage.port import (
@@ -22,6 +22,8 @@ from storage.port import (
 from trading.orders import Intent, OrderProgress, Ruling
 from trading.rules import SweepRules
 from trading.types import (
+    ExitReason,
+    ExitRequest,
     OrderHash,
     OrderState,
     PositionId,
@@ -47,6 +49,9 @@ class Owners(Protocol):
 
     async def own_position(self, position_id: PositionId) -> None:
         """Start a position's workflow unless it runs."""
+
+    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
+        """Ask a position's owner to sell; return False when it cannot be reached now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class OrphanKeeper:
         self._ports = ports
         self._rules = rules
         self._clock = clock
+        self._reminded: dict[SignalId, datetime] = {}
 
     async def settle_order(self, order: LooseOrder, *, is_owned: bool) -> bool:
         """Bring an order towards its end and book it; one that is owned is looked up and booked."""
@@ -106,6 +112,37 @@ class OrphanKeeper:
             )
         title = f"its workflow was gone; it ended {state}"
         await self._tell(f"lost/{signal_id}", "signal_orphaned", title, {"signal_id": signal_id})
+        return True
+
+    async def remind_owner(self, stored: StoredSignal) -> bool:
+        """Tell a position's owner again of a whale's sale that waits for its exit.
+
+        The owner that was told may have been terminated before it began. An owner takes the same
+        sale once, however often it is told. With the position gone nobody will answer.
+        """
+        signal_id = stored.signal.signal_id
+        if not self._is_due(signal_id):
+            return False
+        verdict = await self._ports.signals.load_decision(signal_id, ASSESS)
+        if verdict is None or verdict["verdict"] != COPIED:
+            return False  # its trade has not come to asking, or will refuse it
+        asked = await self._ports.ends.assess_signal(signal_id)
+        if asked.position_id is None or asked.exit_share is None:
+            await self._ports.ends.conclude_exit_signal(signal_id, [])
+            return True
+        if await self._ports.owners.running_positions([asked.position_id]):
+            request = ExitRequest(
+                ExitReason.WHALE_EXIT, asked.exit_share, signal_id, who="whale", why="told again"
+            )
+            await self._ports.owners.ask_exit(asked.position_id, request)
+        return False
+
+    def _is_due(self, signal_id: SignalId) -> bool:
+        now, every = self._clock(), self._rules.stale
+        self._reminded = {s: at for s, at in self._reminded.items() if now < at + every}
+        if signal_id in self._reminded:
+            return False
+        self._reminded[signal_id] = now
         return True
 
     async def release_stake(self, order_hash: OrderHash) -> bool:

@@ -16,7 +16,7 @@ from activities.records import Sweep
 from storage.ownership import LooseOrder, OrphanStore
 from storage.port import Event, PositionRecord, PositionStore, StoredSignal
 from trading.rules import SweepRules
-from trading.types import OrderState, PositionId, PositionState, SignalId
+from trading.types import OrderState, PositionId, PositionState, Side, SignalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ class _Scene:
         if order.signal_id is not None:
             return order.signal_id in self.trades
         return order.position_id in self.owned
+
+    def waiting(self, since: datetime) -> list[StoredSignal]:
+        """Return whales' sales whose trades have long been waiting for a position's exit."""
+        return [
+            stored
+            for stored in self.signals
+            if stored.signal.side is Side.SELL
+            and stored.signal.signal_id in self.trades
+            and stored.committed_at < since
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +158,17 @@ class SweepActivities:
         signals = await self._do(
             [_Deed(s.signal.signal_id, partial(keeper.end_signal, s)) for s in ended]
         )
+        waiting = [
+            _Deed(s.signal.signal_id, partial(keeper.remind_owner, s))
+            for s in scene.waiting(self._clock() - self._rules.stale)
+        ]
+        reminded = await self._do(waiting[: self._rules.batch])
         stranded = await self._ports.orphans.list_stranded(self._rules.batch)
         stakes = await self._do([_Deed(h, partial(keeper.release_stake, h)) for h in stranded])
-        failures = owned.failures + orders.failures + signals.failures + stakes.failures
-        found = Sweep(orders.done, signals.done, owned.done, stakes.done, failures)
+        outcomes = (owned, orders, signals, reminded, stakes)
+        failures = sum(outcome.failures for outcome in outcomes)
+        ends = signals.done + reminded.done
+        found = Sweep(orders.done, ends, owned.done, stakes.done, failures)
         if not found.is_clean:
             await self._tell(found)
         return found

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from trading.types import PositionId, SignalId
+from trading.types import ExitRequest, PositionId, SignalId
 
 
 @dataclass(slots=True)
@@ -13,6 +13,7 @@ class Register:
     trades: set[SignalId] = field(default_factory=set)
     positions: set[PositionId] = field(default_factory=set)
     is_away: bool = False
+    asked: list[tuple[PositionId, ExitRequest]] = field(default_factory=list)
 
     async def running_trades(self, signal_ids: Collection[SignalId]) -> frozenset[SignalId]:
         self._answer()
@@ -27,6 +28,11 @@ class Register:
     async def own_position(self, position_id: PositionId) -> None:
         self._answer()
         self.positions.add(position_id)
+
+    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
+        self._answer()
+        self.asked.append((position_id, request))
+        return position_id in self.positions
 
     def _answer(self) -> None:
         if self.is_away:

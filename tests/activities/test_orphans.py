@@ -225,6 +225,37 @@ async def test_a_whale_s_sale_is_left_to_the_position_that_is_being_sold(desk: D
     assert await desk.state("out") is SignalState.CANCELLED
 
 
+async def test_an_owner_is_told_again_of_a_whale_s_sale_that_waits_for_it(desk: Desk) -> None:
+    position = await desk.opened()
+    await desk.tell("out", Side.SELL)
+    sale = await running(desk, "out")
+    register = Register(positions={position.position_id})
+    settler = keeper(desk, register)
+    assert not await settler.remind_owner(sale)
+    assert not register.asked, "its trade has not come to asking"
+    asked = await desk.env.run(desk.signals.assess_signal, sale.signal.signal_id)
+    desk.clock.advance(desk.rules.sweep.stale)
+    for _ in range(2):
+        assert not await settler.remind_owner(sale)
+    ((told, request),) = register.asked
+    assert (told, request.signal_id) == (position.position_id, "out")
+    assert request.share == asked.exit_share
+
+
+async def test_a_whale_s_sale_ends_when_the_position_it_waits_for_is_gone(desk: Desk) -> None:
+    await desk.opened()
+    await desk.tell("out", Side.SELL)
+    sale = await running(desk, "out")
+    await desk.env.run(desk.signals.assess_signal, sale.signal.signal_id)
+    settler = keeper(desk, Register())
+    assert not await settler.remind_owner(sale)
+    async with desk.store.transaction() as connection:
+        await connection.execute(text("UPDATE positions SET status = 'CLOSED'"))
+    desk.clock.advance(desk.rules.sweep.stale)
+    assert await settler.remind_owner(sale)
+    assert await desk.state("out") is SignalState.UNFILLED
+
+
 # Stakes and positions
 
 

@@ -12,7 +12,7 @@ from tests.simulation import exit_records, order_records, orphan_records, positi
 from tests.simulation.hazards import FREEZE_MAX
 from tests.simulation.loop import MICROS
 from tests.simulation.process import Process
-from trading.types import PositionId, SignalId
+from trading.types import ExitRequest, PositionId, SignalId
 from workflows import names
 
 if TYPE_CHECKING:
@@ -157,6 +157,11 @@ class Owners:
         await self._reach()
         workflow_id = names.position_workflow_id(position_id)
         self._world.server.start(workflow_id, "PositionWorkflow", (PositionStart(position_id),))
+
+    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
+        await self._reach()
+        owner = names.position_workflow_id(position_id)
+        return self._world.server.signal(owner, names.REQUEST_EXIT, request)
 
     async def _reach(self) -> None:
         await self._journeys.travel(500, 10_000)
