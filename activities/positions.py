@@ -158,9 +158,9 @@ class PositionActivities:
         await self._exits.page(position_id, step.exit_epoch, name, step.summary)
 
     @activity.defn
-    async def end_exit(self, position_id: PositionId) -> PositionState:
-        """End the exit: CLOSED when only dust is left, else OPEN again."""
-        return (await self._ports.positions.end_exit(position_id, self._clock())).state
+    async def end_exit(self, position_id: PositionId, epoch: int | None = None) -> PositionState:
+        """End the exit of this epoch: CLOSED when only dust is left, else OPEN again."""
+        return (await self._ports.positions.end_exit(position_id, self._clock(), epoch)).state
 
     @activity.defn
     async def await_redemption(self, position_id: PositionId) -> PositionState:

@@ -92,12 +92,19 @@ async def begin_exit(
         return int(position["exit_epoch"]) + 1
 
 
-async def end_exit(db: Database, position_id: PositionId, now: datetime) -> PositionRecord:
-    """Leave EXITING: CLOSED when only dust is held and nothing is pending, else OPEN."""
+async def end_exit(
+    db: Database, position_id: PositionId, now: datetime, epoch: int | None = None
+) -> PositionRecord:
+    """Leave EXITING: CLOSED when only dust is held and nothing is pending, else OPEN.
+
+    With an `epoch` only that exit ends: a worker that stood still may tell of an earlier one, or
+    of one that never began (0).
+    """
     async with db.transaction() as connection:
         position = await _lock_with_limits(connection, position_id)
         await end_plan(connection, position_id, now)
-        if position["status"] != PositionState.EXITING:
+        is_another = epoch is not None and epoch != position["exit_epoch"]
+        if position["status"] != PositionState.EXITING or is_another:
             return read_position(position)
         is_waiting = await has_open_orders(connection, position_id)
         is_dust = position["size"] <= DUST and position["settled_size"] <= DUST

@@ -323,11 +323,10 @@ class PositionStore(Protocol):
     async def begin_exit(self, position_id: PositionId, reason: ExitReason, now: datetime) -> int:
         """Move OPEN to EXITING with a new exit epoch, or return the epoch already running."""
 
-    async def open_exit_review(self, position_id: PositionId, minutes: int, now: datetime) -> None:
-        """Put an exit that takes too long before a person; once until somebody has looked."""
-
-    async def end_exit(self, position_id: PositionId, now: datetime) -> PositionRecord:
-        """Leave EXITING: CLOSED when only dust is held and nothing is pending, else OPEN."""
+    async def end_exit(
+        self, position_id: PositionId, now: datetime, epoch: int | None = None
+    ) -> PositionRecord:
+        """Leave EXITING: CLOSED with only dust and nothing pending, else OPEN; only exit `epoch`."""
 
     async def settle_resolution(
         self, position_id: PositionId, payout: Price, *, redeemed: bool, now: datetime

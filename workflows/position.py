@@ -257,7 +257,7 @@ class PositionWorkflow:
         served = {r.signal_id for r in asked if step.is_served}
         if step.is_whole:
             served.update(r.signal_id for r in self._requests.take())
-        await self._end_exit()
+        await self._end_exit(step)
         wanted = dict.fromkeys([*step.signal_ids, *sorted(s for s in served if s is not None)])
         await self._answer(tuple(wanted), step.order_hashes)
 
@@ -290,7 +290,7 @@ class PositionWorkflow:
             return
         if share == ONE:
             asked = asked + self._requests.take()
-        await self._end_exit()
+        await self._end_exit(step)
         signal_ids = tuple(r.signal_id for r in asked if r.signal_id is not None)
         await self._answer(signal_ids, step.order_hashes)
 
@@ -306,9 +306,12 @@ class PositionWorkflow:
         self._loosen()
         return step
 
-    async def _end_exit(self) -> None:
+    async def _end_exit(self, step: ExitStep) -> None:
         await workflow.execute_local_activity_method(
-            PositionActivities.end_exit, self._position_id, summary="exit ends", **options.RECORD
+            PositionActivities.end_exit,
+            args=[self._position_id, step.exit_epoch],
+            summary="exit ends",
+            **options.RECORD,
         )
         self._exit = None
         self._loosen()

@@ -211,9 +211,12 @@ def begin_exit(tables: Tables, position_id: PositionId, reason: ExitReason, now:
     return epoch
 
 
-def end_exit(tables: Tables, position_id: PositionId, now: datetime) -> PositionRecord:
+def end_exit(
+    tables: Tables, position_id: PositionId, now: datetime, epoch: int | None = None
+) -> PositionRecord:
     row = tables.positions[position_id]
-    if row.record.state is not PositionState.EXITING:
+    is_another = epoch is not None and epoch != row.record.exit_epoch
+    if row.record.state is not PositionState.EXITING or is_another:
         return row.record
     is_dust = row.record.size <= DUST and row.record.settled_size <= DUST
     is_over = is_dust and not has_open_orders(tables, position_id)

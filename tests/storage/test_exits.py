@@ -233,6 +233,15 @@ async def test_an_exit_with_a_pending_sale_ends_open_and_closes_with_it(
     assert closed.realised_pnl == 10
 
 
+async def test_an_exit_is_not_ended_by_word_of_another(funded: PostgresStore) -> None:
+    position = await bought(funded)
+    assert await funded.begin_exit(position.position_id, STOP, NOW) == 1
+    for epoch in (0, 2):  # one that never began, as a worker that stood still may tell, and a later
+        ended = await funded.end_exit(position.position_id, NOW, epoch)
+        assert ended.state is PositionState.EXITING
+    assert (await funded.end_exit(position.position_id, NOW, 1)).state is PositionState.OPEN
+
+
 async def test_ending_an_exit_twice_is_ending_it_once(funded: PostgresStore) -> None:
     closed = await sold(funded, await bought(funded))
     assert await funded.end_exit(closed.position_id, later(60)) == closed
