@@ -326,7 +326,7 @@ class PositionStore(Protocol):
     async def end_exit(
         self, position_id: PositionId, now: datetime, epoch: int | None = None
     ) -> PositionRecord:
-        """Leave EXITING: CLOSED with only dust and nothing pending, else OPEN; only exit `epoch`."""
+        """Leave EXITING: CLOSED with only dust and nothing pending, else OPEN; only of `epoch`."""
 
     async def settle_resolution(
         self, position_id: PositionId, payout: Price, *, redeemed: bool, now: datetime
