@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from tests.chaos.books import ZERO, Books, Fill, Order
+from tests.chaos.hearing import hear
 
 QUIESCENT_S_MAX = 90.0
 HISTORY_P95_MAX = 60
@@ -170,18 +171,15 @@ def every_signal_ends_once(books: Books) -> Iterator[Violation]:
     for signal in books.signals:
         if signal.state in _NOT_TERMINAL:
             yield Violation("I5", f"a signal is {signal.state}", (signal.signal_id,))
-    found: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for signal in books.signals:
-        found[_key(signal.wallet, signal.side, signal.size)].append(signal.signal_id)
-    refused = _refused_by_chain(books)
+    hearing = hear(books)
     for key, number in books.planned.items():
-        if len(found[key]) == 1 or _was_refused(key, found, refused):
-            continue
-        if not _was_split(key, found, books):
-            text = f"whale order {number} {key} became {len(found[key])} signals"
-            yield Violation("I5", text, tuple(found[key]))
-    for key in found.keys() - books.planned.keys():
-        yield Violation("I5", f"a signal {key} of which no whale knows", tuple(found[key]))
+        if not hearing.was_right(key):
+            signal_ids = hearing.found[key]
+            text = f"whale order {number} {key} became {len(signal_ids)} signals"
+            yield Violation("I5", text, tuple(signal_ids))
+    for key in hearing.found.keys() - books.planned.keys():
+        signal_ids = hearing.found[key]
+        yield Violation("I5", f"a signal {key} of which no whale knows", tuple(signal_ids))
 
 
 def nothing_is_left(books: Books) -> Iterator[Violation]:
@@ -293,60 +291,6 @@ def it_came_to_rest(books: Books) -> Iterator[Violation]:
             if w.status == "RUNNING" and w.kind == "CopyTradeWorkflow"
         )
         yield Violation("I14", f"at rest {took}, expected {QUIESCENT_S_MAX:g} s", running)
-
-
-def _refused_by_chain(books: Books) -> Mapping[tuple[str, str], set[Decimal]]:
-    """Return the sizes of each whale's trades against our resting orders that never settled.
-
-    Nobody could hear of them: neither logs nor feeds tell of what was not mined.
-    """
-    refused: defaultdict[tuple[str, str], set[Decimal]] = defaultdict(set)
-    for fill in books.venue_fills:
-        if fill.status == "FAILED" and fill.taker:
-            side = "SELL" if fill.side == "BUY" else "BUY"
-            refused[fill.taker.lower(), side].add(fill.trade_size)
-    return refused
-
-
-def _was_refused(
-    key: tuple[str, str, str],
-    found: dict[tuple[str, str, str], list[str]],
-    refused: Mapping[tuple[str, str], set[Decimal]],
-) -> bool:
-    """Tell whether the chain refused a whale order, or the part of it that is missing."""
-    wallet, side, size = key
-    for lost in refused.get((wallet, side), set()):
-        rest = _key(wallet, side, Decimal(size) - lost)
-        if lost == Decimal(size) or len(found.get(rest, [])) == 1:
-            found.pop(rest, None)
-            return True
-    return False
-
-
-def _was_split(
-    key: tuple[str, str, str], found: dict[tuple[str, str, str], list[str]], books: Books
-) -> bool:
-    """Tell whether the venue settled a whale order in parts, which it met our resting order with.
-
-    Parts that are mined apart are heard apart, and each is a signal of what it adds.
-    """
-    wallet, side, size = key
-    ours = "SELL" if side == "BUY" else "BUY"
-    trades = {
-        fill.trade_id: fill.trade_size
-        for fill in books.venue_fills
-        if fill.taker.lower() == wallet and fill.side == ours
-    }
-    parts = [part for part in set(trades.values()) if len(found.get(_key(wallet, side, part), []))]
-    if sum(parts) != Decimal(size):
-        return False
-    for part in parts:
-        found.pop(_key(wallet, side, part))
-    return True
-
-
-def _key(wallet: str, side: str, size: Decimal) -> tuple[str, str, str]:
-    return wallet.lower(), side, format(size.normalize(), "f")
 
 
 def _proofs_of_death(books: Books) -> Mapping[str, datetime]:

@@ -56,6 +56,7 @@ class Signal:
     state: str
     committed_at: datetime
     reason: str | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ def _signal(row: asyncpg.Record) -> Signal:
         state=row["state"],
         committed_at=row["committed_at"],
         reason=row["refusal_reason"],
+        finished_at=row["finished_at"],
     )
 
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 
@@ -377,6 +378,31 @@ def test_trades_that_add_up_to_an_order_prove_that_it_is_dead() -> None:
     assert [v for v in audit(whole) if v.invariant == "I2"] == []
     part = replace(clean(), evidence=parts[:1])
     assert [v.invariant for v in audit(part) if v.invariant == "I2"] == ["I2"]
+
+
+def asked(**changes: object) -> Books:
+    """The whale's sale was answered by nothing, and what is owed was asked for afterwards."""
+    bought, sold = clean().signals
+    answered = replace(sold, state="FILTERED", finished_at=at(29))
+    name = sha256(b"mirror|p1|0").hexdigest()
+    request = replace(sold, signal_id=name, committed_at=at(34), finished_at=at(36))
+    return replace(clean(), signals=(bought, answered, replace(request, **changes)))  # type: ignore[arg-type]
+
+
+def test_what_an_answered_sale_left_may_be_asked_for_again() -> None:
+    assert list(every_signal_ends_once(asked())) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"committed_at": at(28.5)},  # while the whale's sale was not answered
+        {"signal_id": sha256(b"mirror|p2|0").hexdigest()},  # of no position
+        {"signal_id": "s3"},
+    ],
+)
+def test_a_sale_that_is_told_twice_is_no_later_request(changes: dict[str, object]) -> None:
+    assert [v.invariant for v in every_signal_ends_once(asked(**changes))] == ["I5"]
 
 
 def test_a_whale_order_that_the_chain_refused_is_no_signal() -> None:
