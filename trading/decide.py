@@ -9,6 +9,7 @@ from trading.amounts import SIZE_STEP
 from trading.book import best_ask, best_bid, price_cap
 from trading.filters import (
     check_book,
+    check_category,
     check_depth,
     check_liquidity,
     check_market,
@@ -16,6 +17,7 @@ from trading.filters import (
     check_timing,
 )
 from trading.holdings import Mirror
+from trading.overrides import NO_OVERRIDES, Overrides, rules_for
 from trading.rules import FilterRules, Rules
 from trading.sizing import SizingInputs, size_copy
 from trading.types import (
@@ -37,7 +39,10 @@ from trading.whales import significance
 
 @dataclass(frozen=True, slots=True)
 class WhaleStanding:
-    """What we know of a whale. `quality_score` and `win_rate` (shrunk) lie in [0, 1]."""
+    """What we know of a whale, and what a person set for it alone.
+
+    `quality_score` and `win_rate` (shrunk) lie in [0, 1].
+    """
 
     wallet: Wallet
     is_followed: bool
@@ -45,6 +50,7 @@ class WhaleStanding:
     quality_score: Decimal
     win_rate: Decimal
     closed_trades: int
+    overrides: Overrides = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +111,17 @@ class Decision:
 
 
 def decide(facts: Facts, rules: Rules) -> Decision:
-    """Decide on one signal. A SELL reduces what we hold from that whale, in proportion."""
+    """Decide on one signal. A SELL reduces what we hold from that whale, in proportion.
+
+    Entries obey the rules as they are for the whale; its overrides stand among the numbers.
+    """
     numbers = _facts_in_numbers(facts)
     if facts.signal.side is Side.SELL:
         verdict = _reduce(facts, numbers)
     else:
-        verdict = _enter(facts, rules, numbers)
+        own = facts.whale.overrides
+        numbers |= {f"override_{name}": text for name, text in own.as_numbers().items()}
+        verdict = _enter(facts, rules_for(rules, own), numbers)
     weight = significance(facts.whale.quality_score, facts.signal.notional)
     if isinstance(verdict, Refusal):
         told = Refusal(verdict.reason, {**numbers, **verdict.numbers})
@@ -210,6 +221,7 @@ def _check_stages(facts: Facts, rules: FilterRules) -> Refusal | None:
         return Refusal(Reason.BOOK_INVALID, {"fault": f"book of another token {book.token_id}"})
     return (
         check_market(signal, market, now, rules)
+        or check_category(market, facts.whale.overrides.categories)
         or check_book(book, now, rules)
         or check_liquidity(market, book, rules)
         or check_timing(signal, book, now, rules)

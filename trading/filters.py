@@ -66,6 +66,14 @@ def _check_end(market: Market, now: datetime, rules: FilterRules) -> Refusal | N
     return None
 
 
+def check_category(market: Market, wanted: tuple[str, ...]) -> Refusal | None:
+    """Refuse markets of none of the wanted categories; without any wanted, all are."""
+    if not wanted or not set(wanted).isdisjoint(market.categories):
+        return None
+    found = ", ".join(market.categories) or "unknown"
+    return _no(Reason.CATEGORY_EXCLUDED, categories=found, categories_wanted=", ".join(wanted))
+
+
 def check_book(book: OrderBook, now: datetime, rules: FilterRules) -> Refusal | None:
     """Refuse a book that is stale or cannot be true. Its age counts from when we received it."""
     age = now - book.received_at

@@ -198,6 +198,7 @@ class Reason(StrEnum):
     WHALE_UNKNOWN = "WHALE_UNKNOWN"
     WHALE_PAUSED = "WHALE_PAUSED"
     WASH_TRADE = "WASH_TRADE"
+    CATEGORY_EXCLUDED = "CATEGORY_EXCLUDED"
     QUALITY_TOO_LOW = "QUALITY_TOO_LOW"
     NO_POSITION_TO_REDUCE = "NO_POSITION_TO_REDUCE"
     MARKET_UNKNOWN = "MARKET_UNKNOWN"
@@ -315,6 +316,7 @@ class Market:
     liquidity: Usd | None = None
     volume: Usd | None = None
     payouts: tuple[Price, ...] | None = None  # once resolved; void pays 0.5 each
+    categories: tuple[str, ...] = ()  # the venue's words, lower case
 
     def outcome_of(self, token_id: TokenId) -> str:
         """Return the label of a token, for display only."""

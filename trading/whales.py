@@ -35,6 +35,12 @@ _HALF = Decimal("0.5")
 _ROLLING = timedelta(days=30)
 _HISTORY_DAYS_MIN = Decimal(30)
 _FOLDS = 10
+_MINUTE = timedelta(minutes=1)
+_HALF_LIFE_MIN = HALF_LIFE // _MINUTE
+_DECAYS = tuple(
+    _HALF ** (Decimal(1 << bit) / _HALF_LIFE_MIN) for bit in range(_HALF_LIFE_MIN.bit_length())
+)
+"""What 1, 2, 4, ... minutes leave of a weight: any age is a product of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ def shrunk_win_rate(trades: Sequence[ClosedTrade], now: datetime) -> Decimal:
     """
     wins = total = ZERO
     for trade in trades:
-        weight = _HALF ** (_in_days(max(now - trade.closed_at, timedelta())) / HALF_LIFE.days)
+        weight = _weight(now - trade.closed_at)
         total += weight
         wins += weight if trade.pnl > 0 else ZERO
     return (wins + PRIOR_STRENGTH * _HALF) / (total + PRIOR_STRENGTH)
@@ -177,6 +183,16 @@ def ewma_volatility(prices: Sequence[Price]) -> Decimal:
     for result in returns[1:]:
         variance = EWMA_LAMBDA * variance + (ONE - EWMA_LAMBDA) * result**2
     return variance.sqrt()
+
+
+def _weight(age: timedelta) -> Decimal:
+    halvings, left = divmod(max(age // _MINUTE, 0), _HALF_LIFE_MIN)
+    weight = _HALF**halvings
+    for decay in _DECAYS:
+        if left & 1:
+            weight *= decay
+        left >>= 1
+    return weight
 
 
 def _volume(trades: Iterable[ClosedTrade]) -> Usd:
