@@ -36,6 +36,7 @@ def replay(speed: Decimal) -> Rules:
         orders_per_min_token_max=int(rules.risk.orders_per_min_token_max * speed),
         notional_per_min_max=Usd(rules.risk.notional_per_min_max * speed),
         repeats_max=0,
+        throttled_max=int(rules.risk.throttled_max * speed),
     )
     sizing = changed(rules.sizing, bankroll_max=Usd(Decimal(1000)))
     return changed(rules, filters=filters, risk=risk, sizing=sizing)
@@ -59,6 +60,8 @@ LOAD = changed(
         orders_per_min_token_max=1_000_000,
         notional_per_min_max=_UNLIMITED,
         repeats_max=0,
+        order_max=_UNLIMITED,
+        throttled_max=0,
     ),
     throttle=changed(
         DEFAULT.throttle,

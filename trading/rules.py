@@ -88,6 +88,11 @@ class RiskRules:
     notional_per_min_max: Usd = Usd(Decimal(5000))
     repeats_max: int = 3  # same token and side within `repeats_window`; 0 switches it off
     repeats_window: timedelta = timedelta(minutes=10)
+    attempts_max: int = 3  # entries of one signal: the first, and two remainders
+    duplicate_within: timedelta = timedelta(seconds=30)
+    duplicate_size: Decimal = Decimal("0.01")  # sizes so near are the same
+    order_max: Usd = Usd(Decimal(1000))  # worst case of one entry
+    throttled_max: int = 30  # entries refused by a throttle in a minute, then a halt; 0: never
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def test_a_replay_departs_in_end_dates_throttles_pauses_repeats_and_bankroll_onl
             orders_per_min_token_max=DEFAULT.risk.orders_per_min_token_max,
             notional_per_min_max=DEFAULT.risk.notional_per_min_max,
             repeats_max=DEFAULT.risk.repeats_max,
+            throttled_max=DEFAULT.risk.throttled_max,
         ),
     )
     assert restored == DEFAULT
