@@ -79,6 +79,7 @@ async def up(options: UpOptions, settings: Settings) -> int:
                 namespace=settings.temporal_namespace,
                 mode=running.env["TRADING_MODE"],
                 profile=running.env["WHALECOPY_PROFILE"],
+                temporal_keys=settings.temporal_keys,
             )
             return await _watch(options, running, subject, narrator)
         finally:
@@ -126,6 +127,7 @@ async def running_stack(
             redis_url=settings.redis_url or None,
             temporal_address=settings.temporal_address or None,
             temporal_namespace=settings.temporal_namespace,
+            temporal_keys=settings.temporal_keys.read(),
             search_attributes=SEARCH_ATTRIBUTES,
         ),
         on_event=lambda event: _tell(narrator, event),
@@ -215,9 +217,15 @@ def _environment(
         "WHALECOPY_STACK_ID": _stack_id(settings.home),
         "PYTHONUNBUFFERED": "1",
     }
-    if settings.private_key_file is not None:  # it was named from here, they run elsewhere
-        ours["WHALECOPY_PRIVATE_KEY_FILE"] = str(settings.private_key_file.absolute())
-    return {**os.environ, **ours}
+    named = {
+        "WHALECOPY_PRIVATE_KEY_FILE": settings.private_key_file,
+        "WHALECOPY_TEMPORAL_TLS_CA": settings.temporal_tls_ca,
+        "WHALECOPY_TEMPORAL_TLS_CERT": settings.temporal_tls_cert,
+        "WHALECOPY_TEMPORAL_TLS_KEY": settings.temporal_tls_key,
+        "WHALECOPY_TEMPORAL_API_KEY_FILE": settings.temporal_api_key_file,
+    }  # from here; they run elsewhere
+    files = {name: str(path.absolute()) for name, path in named.items() if path is not None}
+    return {**os.environ, **ours, **files}
 
 
 def _stack_id(home: Path) -> str:

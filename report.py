@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import aiohttp
-from temporalio.client import Client
 
 from answers import short
+from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles
 from storage.audit import (
     Hop,
     OrderSum,
@@ -26,6 +26,7 @@ from storage.postgres import PostgresStore
 from storage.recount import audit_books
 from storage.view_money import list_equity
 from storage.view_pnl import PnlTotal, load_total
+from temporal_access import Place, connect_temporal
 from trading.portfolio import CurveFigures, measure_curve
 from trading.types import ZERO, SignalState, Wallet
 
@@ -187,6 +188,7 @@ class ReportSubject:
     namespace: str
     mode: str
     profile: str
+    temporal_keys: TemporalKeyFiles = NO_KEY_FILES
 
 
 async def make_report(subject: ReportSubject) -> Report:
@@ -271,7 +273,8 @@ async def _ledger_delta(subject: ReportSubject) -> Decimal:
 
 
 async def _workflows_left(subject: ReportSubject) -> int:
-    client = await Client.connect(subject.temporal_address, namespace=subject.namespace)
+    place = Place(subject.temporal_address, subject.namespace, subject.temporal_keys)
+    client = await connect_temporal(place)
     counted = await client.count_workflows(WORKFLOWS_LEFT)
     return counted.count
 

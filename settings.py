@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from embedded.temporal_keys import TemporalKeyFiles
 from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
 from trading.profiles import DEFAULT, LOAD, replay
 from trading.rules import RiskRules, Rules
@@ -52,6 +53,11 @@ class Settings(BaseSettings):
     temporal_namespace: str = Field(
         default="default", validation_alias=_plain("TEMPORAL_NAMESPACE")
     )
+    temporal_tls_ca: Path | None = None  # certificates as PEM; any of these means TLS
+    temporal_tls_cert: Path | None = None
+    temporal_tls_key: Path | None = None
+    temporal_api_key_file: Path | None = None
+    temporal_server_name: str = ""
     trading_mode: TradingMode = Field(
         default=TradingMode.PAPER, validation_alias=_plain("TRADING_MODE")
     )
@@ -122,6 +128,17 @@ class Settings(BaseSettings):
             "TEMPORAL_ADDRESS": self.temporal_address,
         }
         return ", ".join(name for name, address in given.items() if not address)
+
+    @property
+    def temporal_keys(self) -> TemporalKeyFiles:
+        """Return where the keys of a connection to Temporal lie."""
+        return TemporalKeyFiles(
+            ca=self.temporal_tls_ca,
+            cert=self.temporal_tls_cert,
+            key=self.temporal_tls_key,
+            api_key=self.temporal_api_key_file,
+            server_name=self.temporal_server_name,
+        )
 
     @field_validator("whales")
     @classmethod

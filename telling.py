@@ -11,12 +11,14 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from embedded.addresses import load_addresses
+from embedded.errors import UnreachableError
+from embedded.temporal_keys import TemporalKeyFiles
 from inquire import InquireError, Stack
+from temporal_access import connect_temporal
 
 CONNECT_TIMEOUT_S = 10.0
 UPDATE_TIMEOUT = timedelta(seconds=10)
@@ -32,6 +34,10 @@ class OperatedStack(Stack, Protocol):
     @property
     def temporal_namespace(self) -> str:
         """Return the namespace of its workflows."""
+
+    @property
+    def temporal_keys(self) -> TemporalKeyFiles:
+        """Return where the keys of a connection to it lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,8 @@ async def connect(settings: OperatedStack) -> Client:
     address = _temporal_of(settings)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await Client.connect(
-                address,
-                namespace=settings.temporal_namespace,
-                data_converter=pydantic_data_converter,
-            )
-    except (RuntimeError, RPCError, TimeoutError) as error:
+            return await connect_temporal(settings, address=address)
+    except (UnreachableError, RuntimeError, RPCError, TimeoutError) as error:
         raise InquireError(f"Temporal at {address} does not answer: {error}") from error
 
 

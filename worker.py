@@ -15,7 +15,6 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
@@ -41,6 +40,7 @@ from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
+from embedded.errors import EmbeddedError
 from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
@@ -65,6 +65,7 @@ from storage.migrate import wait_for_schema
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
+from temporal_access import connect_temporal
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.guard import RiskGuardWorkflow
@@ -150,11 +151,7 @@ async def connect(settings: Settings) -> Client:
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         while True:
             try:
-                return await Client.connect(
-                    settings.temporal_address,
-                    namespace=settings.temporal_namespace,
-                    data_converter=pydantic_data_converter,
-                )
+                return await connect_temporal(settings)
             except (RuntimeError, RPCError):
                 await asyncio.sleep(CONNECT_RETRY_S)
 
@@ -343,7 +340,7 @@ def main() -> int:
     work = prepare(settings) if only_prepares else run_worker(settings)
     try:
         uvloop.run(work)
-    except (AccountError, ExchangeError, StorageError) as error:
+    except (AccountError, EmbeddedError, ExchangeError, StorageError) as error:
         return _fail(str(error))
     return 0
 

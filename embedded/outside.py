@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from embedded.addresses import driver_dsn, normalise_database_url, without_password
 from embedded.errors import UnreachableError
 from embedded.temporal_client import connect
+from embedded.temporal_keys import NO_KEYS, TemporalKeys
 
 TIMEOUT_S = 5.0
 POLL_S = 0.2
@@ -39,7 +40,9 @@ async def check_redis(url: str, timeout_s: float = TIMEOUT_S) -> str:
     return url
 
 
-async def check_temporal(address: str, namespace: str, timeout_s: float = TIMEOUT_S) -> str:
+async def check_temporal(
+    address: str, namespace: str, timeout_s: float = TIMEOUT_S, keys: TemporalKeys = NO_KEYS
+) -> str:
     """Ask the Temporal of TEMPORAL_ADDRESS for our namespace and return the address.
 
     Raises:
@@ -48,7 +51,7 @@ async def check_temporal(address: str, namespace: str, timeout_s: float = TIMEOU
     if not urlsplit(f"//{address}").hostname or not address.rpartition(":")[2].isdigit():
         raise UnreachableError(f"TEMPORAL_ADDRESS: expected host:port, received {address!r}")
     await _answers(
-        "TEMPORAL_ADDRESS", address, timeout_s, lambda: _find_namespace(address, namespace)
+        "TEMPORAL_ADDRESS", address, timeout_s, lambda: _find_namespace(address, namespace, keys)
     )
     return address
 
@@ -91,6 +94,6 @@ async def _ping(url: str) -> None:
         await client.aclose()
 
 
-async def _find_namespace(address: str, namespace: str) -> None:
-    while await connect(address, namespace) is None:  # noqa: ASYNC110 - a server sets no event
+async def _find_namespace(address: str, namespace: str, keys: TemporalKeys) -> None:
+    while await connect(address, namespace, keys) is None:  # noqa: ASYNC110 - a server sets no event
         await asyncio.sleep(POLL_S)

@@ -14,6 +14,7 @@ from embedded.processes import Supervisor, SupervisorSettings
 from embedded.services import OnEvent, Service, log_event
 from embedded.temporal import RETENTION, TemporalPorts, choose_ports, temporal_service
 from embedded.temporal_client import NamespaceNeeds, prepare_namespace
+from embedded.temporal_keys import NO_KEYS, TemporalKeys
 from embedded.valkey import valkey_service
 
 PORT_ATTEMPTS = 5
@@ -29,6 +30,7 @@ class StackSettings:
         redis_url: of a Redis to use instead (REDIS_URL).
         temporal_address: host and port of a Temporal to use instead (TEMPORAL_ADDRESS).
         temporal_namespace: made if Temporal is ours.
+        temporal_keys: what a Temporal that is given wants to see.
         search_attributes: name to Temporal's type; registered at every start.
         durable: PostgreSQL writes through to the disk; False is for tests.
     """
@@ -38,6 +40,7 @@ class StackSettings:
     redis_url: str | None = None
     temporal_address: str | None = None
     temporal_namespace: str = "default"
+    temporal_keys: TemporalKeys = NO_KEYS
     search_attributes: Mapping[str, str] = field(default_factory=dict)
     durable: bool = True
 
@@ -142,8 +145,9 @@ class Stack:
         namespace = self._settings.temporal_namespace
         attributes = self._settings.search_attributes
         if self._settings.temporal_address is not None:
-            address = await check_temporal(self._settings.temporal_address, namespace)
-            await prepare_namespace(address, namespace, NamespaceNeeds(attributes, None))
+            keys = self._settings.temporal_keys
+            address = await check_temporal(self._settings.temporal_address, namespace, keys=keys)
+            await prepare_namespace(address, namespace, NamespaceNeeds(attributes, None), keys)
             return address, None
         ports = await self._start_temporal_server(namespace)
         await prepare_namespace(ports.address, namespace, NamespaceNeeds(attributes, RETENTION))

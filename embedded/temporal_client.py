@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from embedded.errors import ServiceFailedError
+from embedded.temporal_keys import NO_KEYS, TemporalKeys, refuse_stranger
 
 if TYPE_CHECKING:  # nothing here is a payload type
     from temporalio.api.enums.v1 import IndexedValueType
@@ -37,24 +38,33 @@ class NamespaceNeeds:
     retention: timedelta | None
 
 
-async def connect(address: str, namespace: str) -> "Client | None":
-    """Connect to a healthy server that knows the namespace; None while there is none."""
+async def connect(address: str, namespace: str, keys: TemporalKeys = NO_KEYS) -> "Client | None":
+    """Connect to a healthy server that knows the namespace; None while there is none.
+
+    Raises:
+        UnreachableError: the server is not who it should be, or does not believe that we are us.
+    """
     await _import_client()
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
     from temporalio.client import Client
     from temporalio.service import RPCError
 
     try:
-        client = await Client.connect(address, namespace=namespace)
+        client = await Client.connect(
+            address, namespace=namespace, tls=keys.tls, api_key=keys.api_key
+        )
         await client.workflow_service.describe_namespace(
             DescribeNamespaceRequest(namespace=namespace), timeout=RPC_TIMEOUT
         )
-    except (RuntimeError, RPCError):  # RuntimeError: the port is open, the frontend not healthy yet
-        return None
+    except (RuntimeError, RPCError) as error:
+        refuse_stranger(error, address)
+        return None  # RuntimeError: the port is open, the frontend not healthy yet
     return client
 
 
-async def prepare_namespace(address: str, namespace: str, needs: NamespaceNeeds) -> None:
+async def prepare_namespace(
+    address: str, namespace: str, needs: NamespaceNeeds, keys: TemporalKeys = NO_KEYS
+) -> None:
     """Register missing search attributes and set the retention; may be done at every start.
 
     The server's own start flag for attributes is heeded only when it makes its database file.
@@ -62,7 +72,7 @@ async def prepare_namespace(address: str, namespace: str, needs: NamespaceNeeds)
     Raises:
         ServiceFailedError: no answer, an attribute of another type, or no right to add one.
     """
-    client = await connect(address, namespace)
+    client = await connect(address, namespace, keys)
     if client is None:
         raise ServiceFailedError(f"Temporal at {address} does not serve namespace {namespace!r}")
     from temporalio.service import RPCError

@@ -8,8 +8,6 @@ import aiohttp
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from account import AccountError, load_account
 from exchange.polymarket.account import PolymarketBooks
@@ -39,6 +37,7 @@ from storage.migrate import wait_for_schema
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
+from temporal_access import TemporalRefusedError, connect_temporal
 from trading.types import Wallet
 
 log = structlog.get_logger()
@@ -122,10 +121,8 @@ def _recorder(ears: Ears) -> Recorder:
 
 
 async def _watch(ears: Ears) -> PriceWatch:
-    temporal = await Client.connect(
-        ears.settings.temporal_address,
-        namespace=ears.settings.temporal_namespace,
-        data_converter=pydantic_data_converter,
+    temporal = await connect_temporal(
+        ears.settings,
         lazy=True,  # whales are heard and recorded while Temporal is away
     )
     books = PolymarketBooks(ears.access)
@@ -151,7 +148,7 @@ def main() -> int:
     set_up_logging("ingest", as_json=settings.log_json)
     try:
         uvloop.run(run_ingest(settings))
-    except (AccountError, StorageError) as error:
+    except (AccountError, StorageError, TemporalRefusedError) as error:
         return _fail(str(error))
     return 0
 

@@ -21,6 +21,7 @@ from command import (
     TradeCommand,
 )
 from embedded.addresses import Addresses, save_addresses
+from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles
 from inquire import InquireError, inquire
 from operate import operate
 from storage.clearing import list_halts
@@ -91,6 +92,7 @@ class Stack:
     database_url: str = ""
     temporal_address: str = ""
     temporal_namespace: str = "default"
+    temporal_keys: TemporalKeyFiles = NO_KEY_FILES
     rules: Rules = DEFAULT
 
 

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.records import Command
 from command import TellTrade, TradeCommand
 from embedded.addresses import Addresses, save_addresses
+from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles
 from inquire import InquireError
 from operate import operate
 from oversee import find_position, find_subject, oversee
@@ -32,6 +33,7 @@ class Stack:
     database_url: str = ""
     temporal_address: str = ""
     temporal_namespace: str = "default"
+    temporal_keys: TemporalKeyFiles = NO_KEY_FILES
     rules: Rules = DEFAULT
 
 

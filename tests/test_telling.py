@@ -7,6 +7,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.records import Command
+from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles
 from inquire import InquireError
 from telling import Message, connect, tell
 from trading.profiles import DEFAULT
@@ -40,6 +41,7 @@ class Stack:
     home: Path
     temporal_address: str = ""
     temporal_namespace: str = "default"
+    temporal_keys: TemporalKeyFiles = NO_KEY_FILES
     database_url: str = ""
     rules: Rules = DEFAULT
 

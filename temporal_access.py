@@ -1,0 +1,63 @@
+"""The one place where a process of ours connects to Temporal: its keys and its data converter."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from embedded.errors import UnreachableError
+from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles, refuse_stranger
+
+
+class TemporalPlace(Protocol):
+    """Which Temporal, as the settings name it."""
+
+    @property
+    def temporal_address(self) -> str:
+        """Return its host and port."""
+
+    @property
+    def temporal_namespace(self) -> str:
+        """Return the namespace of our workflows."""
+
+    @property
+    def temporal_keys(self) -> TemporalKeyFiles:
+        """Return where the keys of the connection lie."""
+
+
+TemporalRefusedError = UnreachableError
+"""What is raised where no second try can help, for those who do not know the stack's errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A Temporal that no settings name."""
+
+    temporal_address: str
+    temporal_namespace: str
+    temporal_keys: TemporalKeyFiles = NO_KEY_FILES
+
+
+async def connect_temporal(
+    place: TemporalPlace, *, address: str = "", lazy: bool = False
+) -> Client:
+    """Connect, at `address` if that is given; lazily, the first call connects.
+
+    Raises:
+        UnreachableError: a key cannot be read, or the other side is not who it should be.
+        RuntimeError: nobody answered.
+    """
+    keys, where = place.temporal_keys.read(), address or place.temporal_address
+    try:
+        return await Client.connect(
+            where,
+            namespace=place.temporal_namespace,
+            data_converter=pydantic_data_converter,
+            tls=keys.tls,
+            api_key=keys.api_key,
+            lazy=lazy,
+        )
+    except RuntimeError as error:
+        refuse_stranger(error, where)
+        raise
