@@ -93,12 +93,10 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An order's terms. `cost_max` is what a BUY may cost at most, fee included; 0 for a SELL."""
+    """An order's price as it will be signed, and the grid it must lie on."""
 
     side: Side
     price: Price
-    size: Shares
-    cost_max: Usd
     tick_size: Price
 
 
@@ -114,8 +112,8 @@ class PriceRules:
 def check_price(asked: Asked, rules: PriceRules, whale_price: Price | None = None) -> Breach | None:
     """Hold a price against (0, 1), the tick, the band and, for an entry, the whale's price.
 
-    An entry pays at most the whale's price and 2 %; the band moves up by as much, since it is the
-    whale's price that must lie in it. An exit never goes below the floor.
+    An entry pays at most the whale's price, which was in its band, and 2 %; where that price is
+    not known, the band's own end and 2 %. An exit never goes below the floor.
     """
     price, over = asked.price, ONE + rules.slippage.cap_over_whale
     if not price.is_finite() or not ZERO < price < ONE:
@@ -125,19 +123,17 @@ def check_price(asked: Asked, rules: PriceRules, whale_price: Price | None = Non
     if asked.side is Side.SELL:
         low = rules.exits.floor
         return Breach(Control.BAND, str(price), f"{low} or more") if price < low else None
-    high = rules.filters.price_max * over
-    if price > high:
-        return Breach(Control.BAND, str(price), str(high))
     if whale_price is None:
-        return None
+        high = rules.filters.price_max * over
+        return Breach(Control.BAND, str(price), str(high)) if price > high else None
     collar = floor_to_tick(whale_price * over, asked.tick_size)
     return Breach(Control.COLLAR, str(price), str(collar)) if price > collar else None
 
 
-def check_size(asked: Asked, rules: RiskRules) -> Breach | None:
-    """Hold an entry's worst case against the most that one order may cost."""
-    if asked.side is Side.BUY and asked.cost_max > rules.order_max:
-        return Breach(Control.ORDER_MAX, str(asked.cost_max), str(rules.order_max))
+def check_cost(cost_max: Usd, rules: RiskRules) -> Breach | None:
+    """Hold an entry's worst case, fee included, against the most that one order may cost."""
+    if cost_max > rules.order_max:
+        return Breach(Control.ORDER_MAX, str(cost_max), str(rules.order_max))
     return None
 
 

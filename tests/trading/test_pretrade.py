@@ -17,11 +17,11 @@ from trading.pretrade import (
     Sending,
     Stop,
     ThrottleCaps,
+    check_cost,
     check_exit,
     check_outflow,
     check_price,
     check_sending,
-    check_size,
     check_throttles,
 )
 from trading.rules import Rules
@@ -44,9 +44,8 @@ SENDING = Sending(
 )
 
 
-def asked(price: str, side: Side = Side.BUY, cost: str = "50", tick: str = "0.01") -> Asked:
-    size = Shares(Decimal(100))
-    return Asked(side, Price(Decimal(price)), size, Usd(Decimal(cost)), Price(Decimal(tick)))
+def asked(price: str, side: Side = Side.BUY, tick: str = "0.01") -> Asked:
+    return Asked(side, Price(Decimal(price)), Price(Decimal(tick)))
 
 
 def control(breach: Breach | None) -> Control | None:
@@ -64,7 +63,6 @@ def control(breach: Breach | None) -> Control | None:
         ("-0.01", Side.BUY, Control.PRICE_RANGE),
         ("NaN", Side.BUY, Control.PRICE_RANGE),
         ("0.505", Side.BUY, Control.TICK),
-        ("0.97", Side.BUY, Control.BAND),
         ("0.99", Side.SELL, None),
         ("0.01", Side.SELL, None),
     ],
@@ -88,10 +86,9 @@ def test_without_the_whales_price_the_band_still_bounds_an_entry() -> None:
 
 def test_one_entry_costs_no_more_than_the_most_that_an_order_may() -> None:
     most = RULES.risk.order_max
-    assert check_size(asked("0.50", cost=str(most)), RULES.risk) is None
-    over = check_size(asked("0.50", cost=str(most + Decimal("0.000001"))), RULES.risk)
+    assert check_cost(most, RULES.risk) is None
+    over = check_cost(Usd(most + Decimal("0.000001")), RULES.risk)
     assert control(over) is Control.ORDER_MAX
-    assert check_size(asked("0.50", Side.SELL, cost="9999"), RULES.risk) is None
 
 
 def test_an_exit_sells_what_is_held_and_not_offered() -> None:
