@@ -1,9 +1,11 @@
 """Logs and metrics, set up once per process by its composition root."""
 
 import logging
-import re
 import sys
+import threading
+import traceback
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -11,16 +13,14 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from structlog.tracebacks import ExceptionDictTransformer
 
-_SECRET = re.compile(r"\b(?:0x)?[0-9a-fA-F]{64}\b")
-_PUBLIC_KEYS = frozenset(
-    {"order_hash", "condition_id", "transaction_hash", "signal_id", "intent_id", "position_id"}
-)
-REDACTED = "[redacted]"
-KEY_BYTES = 32
+from scrubbing import SCRUBBER
 
 
 def set_up_logging(process: str, *, as_json: bool) -> None:
-    """Send structlog and the standard library's records to stderr, scrubbed, one line each."""
+    """Send structlog and the standard library's records to stderr, scrubbed, one line each.
+
+    What a process dies of is told there too, without its local variables.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -33,11 +33,13 @@ def set_up_logging(process: str, *, as_json: bool) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        ScrubbedLines(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
@@ -51,32 +53,42 @@ def set_up_logging(process: str, *, as_json: bool) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+    scrub_crashes()
+
+
+class ScrubbedLines(structlog.stdlib.ProcessorFormatter):
+    """Scrubs a line once more when it is whole: a renderer may have spelled out an object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line that is written."""
+        return SCRUBBER.scrub_text(super().format(record))
 
 
 def scrub(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Replace what looks like a private key, except in fields that name public hashes."""
-    for key, field in event.items():
-        if key not in _PUBLIC_KEYS:
-            event[key] = _scrubbed(field)
+    """Take secrets out of the fields of an event."""
+    for name, field in event.items():
+        if not name.startswith("_"):  # structlog's own
+            event[name] = SCRUBBER.scrub_field(name, field)
     return event
 
 
-def _scrubbed(field: object) -> object:
-    match field:
-        case str():
-            return _SECRET.sub(REDACTED, field)
-        case bytes():
-            return _SECRET.sub(REDACTED, field.hex()) if len(field) == KEY_BYTES else repr(field)
-        case BaseException():
-            return _SECRET.sub(REDACTED, f"{type(field).__name__}: {field}")
-        case dict():
-            return {key: _scrubbed(each) for key, each in field.items()}
-        case list() | tuple():
-            return [_scrubbed(each) for each in field]
-        case _:
-            return field
+def scrub_crashes() -> None:
+    """Have what ends this process, a thread or a finaliser told on stderr without secrets."""
+    sys.excepthook = _tell_crash
+    threading.excepthook = lambda args: _tell_crash(
+        args.exc_type, args.exc_value, args.exc_traceback
+    )
+    sys.unraisablehook = lambda args: _tell_crash(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _tell_crash(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    lines = traceback.format_exception(kind, error, trace)
+    sys.stderr.write(SCRUBBER.scrub_text("".join(lines)))
+    sys.stderr.flush()
 
 
 async def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> web.AppRunner:
