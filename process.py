@@ -1,12 +1,16 @@
 """What every long-running process of ours does alike: its clock, its stop, its end."""
 
 import asyncio
+import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, NoReturn
+
+PR_SET_DUMPABLE = 4  # of <linux/prctl.h>
 
 
 def utc_now() -> datetime:
@@ -24,6 +28,28 @@ async def until_stopped(*work: Coroutine[Any, Any, None]) -> None:
         await stop.wait()
         for task in tasks:
             task.cancel()
+
+
+def leave_no_core() -> None:
+    """Let a crash of this process leave no image of its memory on the disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def close_memory() -> None:
+    """Let no other process of this user read our memory and environment, nor trace us.
+
+    Linux only; elsewhere the system decides. It takes debuggers and profilers away too, so only
+    processes that hold a person's key ask for it.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, f"expected the kernel to close our memory: {os.strerror(number)}")
 
 
 def leave(code: int) -> NoReturn:
