@@ -7,11 +7,19 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
-from storage.database import CONNECT_TIMEOUT_S, plain_url
+from storage.database import CONNECT_TIMEOUT_S, connect_database
+from storage.port import StorageError
 
 CHANNELS = ("signals", "orders", "positions", "halts")
 KEPT_MAX = 10_000
 RECONNECT_AFTER_S = 1.0
+_NOT_CONNECTED = (
+    OSError,
+    TimeoutError,
+    StorageError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 log = structlog.get_logger()
 
@@ -26,7 +34,7 @@ class PostgresBell:
     """
 
     def __init__(self, database_url: str) -> None:
-        self._url = plain_url(database_url)
+        self._url = database_url
         self._connection: asyncpg.Connection | None = None
         self._connecting = asyncio.Lock()
         self._waiting: dict[tuple[str, str], set[asyncio.Future[None]]] = {}
@@ -66,13 +74,13 @@ class PostgresBell:
                 return True
             try:
                 self._connection = await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _NOT_CONNECTED as error:
                 log.warning("bell_not_connected", error=str(error))
                 return False
             return True
 
     async def _listen(self) -> asyncpg.Connection:
-        connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_S)
+        connection = await connect_database(self._url)
         try:
             for channel in CHANNELS:
                 await connection.add_listener(channel, self._ring)

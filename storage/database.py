@@ -1,10 +1,12 @@
 """The way to PostgreSQL: one pool, short transactions, time limits and one tree of errors."""
 
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Protocol
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from sqlalchemy import event, exc
@@ -22,6 +24,7 @@ CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10  # a burst waits for a connection rather than failing
 WORDS_MAX = 500
 _RING = Statement("SELECT pg_notify(:channel, :key)")
+_TLS_FILES = ("sslrootcert", "sslcert", "sslkey")
 _PASSING = ("08", "53", "57", "40", "55")
 """SQLSTATE classes that a repeat may cure: connection, resources, operator, rollback, locks."""
 
@@ -68,14 +71,35 @@ def open_engine(database_url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         hide_parameters=True,
-        connect_args={
-            "timeout": CONNECT_TIMEOUT_S,
-            "command_timeout": STATEMENT_TIMEOUT_S * 2,
-            "server_settings": server_settings(),
-        },
+        async_creator=lambda: connect_database(database_url),
     )
     event.listen(engine.sync_engine, "checkout", _refuse_lost)
     return engine
+
+
+async def connect_database(database_url: str) -> asyncpg.Connection:
+    """Make one connection of the driver; what TLS needs (`sslrootcert`) is in the address.
+
+    Raises:
+        StorageError: the server's certificate is not trusted, or one of ours is not there; no
+            second try can help.
+        OSError: nobody answered, as the driver's own errors say.
+    """
+    try:
+        return await asyncpg.connect(
+            plain_url(database_url),
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=STATEMENT_TIMEOUT_S * 2,
+            server_settings=server_settings(),
+        )
+    except FileNotFoundError as error:  # of a socket, too
+        _refuse_missing_file(database_url, error)
+        raise
+    except ssl.SSLCertVerificationError as error:
+        raise StorageError(
+            "expected PostgreSQL to show a certificate that sslrootcert trusts for its host, "
+            f"received another: {error.verify_message}"
+        ) from error
 
 
 def server_settings() -> dict[str, str]:
@@ -120,6 +144,12 @@ def storable(words: str, length_max: int = WORDS_MAX) -> str:
     """Cut foreign text and spell what PostgreSQL cannot hold: NUL and half surrogate pairs."""
     kept = words[:length_max].replace("\x00", "\\0")
     return kept.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _refuse_missing_file(database_url: str, error: FileNotFoundError) -> None:
+    for name, path in parse_qsl(urlsplit(database_url).query):
+        if name in _TLS_FILES and not Path(path).is_file():
+            raise StorageError(f"{name}: expected a file {path}, found none") from error
 
 
 def _refuse_lost(connection: DBAPIConnection, record: object, proxy: object) -> None:

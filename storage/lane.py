@@ -10,10 +10,8 @@ import asyncpg
 
 from storage.database import (
     CONNECT_TIMEOUT_S,
-    STATEMENT_TIMEOUT_S,
     Database,
-    plain_url,
-    server_settings,
+    connect_database,
     translated_errors,
 )
 from storage.statements import Statement
@@ -30,7 +28,7 @@ class Lane:
     """
 
     def __init__(self, database_url: str, size: int = LANE_SIZE) -> None:
-        self._url = plain_url(database_url)
+        self._url = database_url
         self._slots = Semaphore(size)
         self._free: list[asyncpg.Connection] = []
 
@@ -75,12 +73,7 @@ class Lane:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
-        connection = await asyncpg.connect(
-            self._url,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=STATEMENT_TIMEOUT_S * 2,
-            server_settings=server_settings(),
-        )
+        connection = await connect_database(self._url)
         for kind in ("json", "jsonb"):
             await connection.set_type_codec(
                 kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog"

@@ -22,13 +22,16 @@ class Certificates:
     client_key: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Make an authority, a stranger, and certificates for 127.0.0.1; skip without `openssl`."""
+def make_certificates(folder: Path, name: str = "") -> Certificates:
+    """Make an authority, a stranger, and certificates for 127.0.0.1 or that name alone.
+
+    A test that wants them is skipped where there is no `openssl`.
+    """
     if shutil.which("openssl") is None:
         pytest.skip("expected the openssl program to make certificates with, found none")
     folder.mkdir(parents=True, exist_ok=True)
     ca, stranger = _authority(folder, "ca"), _authority(folder, "stranger")
-    server_cert, server_key = _signed(folder, "server", ca)
+    server_cert, server_key = _signed(folder, "server", ca, name)
     client_cert, client_key = _signed(folder, "client", ca)
     return Certificates(ca, stranger, server_cert, server_key, client_cert, client_key)
 
@@ -40,10 +43,11 @@ def _authority(folder: Path, name: str) -> Path:
     return cert
 
 
-def _signed(folder: Path, name: str, ca: Path) -> tuple[Path, Path]:
+def _signed(folder: Path, name: str, ca: Path, host: str = "") -> tuple[Path, Path]:
     cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    names = ("-addext", f"subjectAltName=IP:{HOST},DNS:localhost")
-    names += ("-addext", "basicConstraints=critical,CA:FALSE")
+    subjects = f"DNS:{host}" if host else f"IP:{HOST},DNS:localhost"
+    leaf = ("-addext", "basicConstraints=critical,CA:FALSE")
+    names = ("-addext", f"subjectAltName={subjects}", *leaf)
     issuer = ("-CA", ca, "-CAkey", ca.with_suffix(".key"))
     subject = ("-subj", f"/CN={name}")
     _openssl("req", "-x509", *_new_key(key), *issuer, "-out", cert, *subject, *names)

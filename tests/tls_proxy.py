@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 
 from tests.certificates import HOST, Certificates
 
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+"""The first words of a client of PostgreSQL that wants TLS."""
+
 
 def server_context(certificates: Certificates, *, wants_client: bool = False) -> ssl.SSLContext:
     """Return what a server shows; with `wants_client` it lets in only whom the authority signed."""
@@ -21,8 +24,13 @@ def server_context(certificates: Certificates, *, wants_client: bool = False) ->
 
 
 @asynccontextmanager
-async def tls_proxy(behind: str, context: ssl.SSLContext) -> AsyncIterator[int]:
-    """Serve TLS on a free port for what answers at `behind`, host:port or a socket's path."""
+async def tls_proxy(
+    behind: str, context: ssl.SSLContext, *, greets: bool = False
+) -> AsyncIterator[int]:
+    """Serve TLS on a free port for what answers at `behind`, host:port or a socket's path.
+
+    With `greets` a client asks first whether TLS is spoken here, as those of PostgreSQL do.
+    """
     open_lines: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,12 +38,17 @@ async def tls_proxy(behind: str, context: ssl.SSLContext) -> AsyncIterator[int]:
         assert task is not None
         open_lines.add(task)
         try:
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+                if greets:
+                    assert await reader.readexactly(8) == SSL_REQUEST, "expected TLS to be wanted"
+                    writer.write(b"S")
+                    await writer.drain()
+                    await writer.start_tls(context)
                 await _join(reader, writer, behind)
         finally:
             open_lines.discard(task)
 
-    server = await asyncio.start_server(carry, HOST, 0, ssl=context)
+    server = await asyncio.start_server(carry, HOST, 0, ssl=None if greets else context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
