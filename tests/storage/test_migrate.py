@@ -16,6 +16,7 @@ import storage.holding_tables
 import storage.pnl_tables
 import storage.redeem_tables
 import storage.tables
+import storage.throttle_tables
 import storage.watch_tables  # noqa: F401
 from storage.columns import metadata
 from storage.database import open_engine
