@@ -5,8 +5,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from exchange.polymarket.client import TradingAccount
 from exchange.polymarket.credentials import fetch_user
 from exchange.polymarket.endpoints import VenueAccess
@@ -19,6 +17,8 @@ from exchange.polymarket.wallets import (
     save_wallet,
     wallet_of_key,
 )
+from exchange.secret import Secret
+from scrubbing import SCRUBBER
 from settings import Settings, TradingMode
 from trading.types import SignatureType, Wallet
 
@@ -54,6 +54,12 @@ def wallet_file(settings: Settings) -> Path:
 
 def open_wallet(settings: Settings) -> TradingWallet:
     """Return the configured wallet; in paper and replay mode, make one the first time."""
+    wallet = _find_wallet(settings)
+    SCRUBBER.learn(wallet.private_key.get_secret_value())
+    return wallet
+
+
+def _find_wallet(settings: Settings) -> TradingWallet:
     if settings.private_key_file is not None:
         return _own_wallet(settings, _read_key(settings.private_key_file))
     if settings.private_key is not None:
@@ -72,6 +78,7 @@ async def open_account(settings: Settings, access: VenueAccess) -> Account:
     wallet = open_wallet(settings)
     signer = LocalSigner(wallet.private_key)
     user = await fetch_user(access, signer)
+    _teach(user.credentials)
     _save_user(settings.home / USER_FILE, user, wallet)
     return Account(TradingAccount(user, wallet.funder, wallet.signature_type), signer)
 
@@ -82,8 +89,9 @@ def load_account(settings: Settings) -> TradingAccount:
     try:
         kept = json.loads(path.read_text())
         credentials = ApiCredentials(
-            kept["key"], SecretStr(kept["secret"]), SecretStr(kept["passphrase"])
+            kept["key"], Secret(kept["secret"]), Secret(kept["passphrase"])
         )
+        _teach(credentials)
         return TradingAccount(
             ApiUser(Wallet(kept["address"]), credentials),
             Wallet(kept["funder"]),
@@ -95,14 +103,23 @@ def load_account(settings: Settings) -> TradingAccount:
         ) from error
 
 
-def _read_key(path: Path) -> SecretStr:
+def _teach(credentials: ApiCredentials) -> None:
+    """Let no log line of this process tell what opens the account at the venue."""
+    SCRUBBER.learn(
+        credentials.key,
+        credentials.secret.get_secret_value(),
+        credentials.passphrase.get_secret_value(),
+    )
+
+
+def _read_key(path: Path) -> Secret:
     try:
-        return SecretStr(path.read_text().strip())
+        return Secret(path.read_text().strip())
     except OSError as error:
         raise AccountError(f"WHALECOPY_PRIVATE_KEY_FILE cannot be read: {error}") from error
 
 
-def _own_wallet(settings: Settings, key: SecretStr) -> TradingWallet:
+def _own_wallet(settings: Settings, key: Secret) -> TradingWallet:
     try:
         derived = wallet_of_key(key, settings.signature_type)
     except ValueError as error:

@@ -7,16 +7,21 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from embedded.temporal_keys import TemporalKeyFiles
 from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
+from exchange.secret import PrivateUrl, Secret, secrets_of_url
+from scrubbing import SCRUBBER
 from trading.profiles import DEFAULT, LOAD, replay
 from trading.rules import RiskRules, Rules
 from trading.types import OrderType, SignatureType, SizingMode, Usd
+
+Url = Annotated[str, AfterValidator(PrivateUrl)]
+"""An address that may hold a password or a key; a repr shows its host only."""
 
 
 class TradingMode(StrEnum):
@@ -47,8 +52,8 @@ class Settings(BaseSettings):
         env_prefix="WHALECOPY_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    database_url: str = Field(default="", validation_alias=_plain("DATABASE_URL"))
-    redis_url: str = Field(default="", validation_alias=_plain("REDIS_URL"))
+    database_url: Url = Field(default="", validation_alias=_plain("DATABASE_URL"))
+    redis_url: Url = Field(default="", validation_alias=_plain("REDIS_URL"))
     temporal_address: str = Field(default="", validation_alias=_plain("TEMPORAL_ADDRESS"))
     temporal_namespace: str = Field(
         default="default", validation_alias=_plain("TEMPORAL_NAMESPACE")
@@ -66,7 +71,7 @@ class Settings(BaseSettings):
     home: Path = Path(".whalecopy")
     profile: Profile = Profile.DEFAULT
     replay_speed: Decimal = Field(default=Decimal(1), gt=0)
-    private_key: SecretStr | None = None
+    private_key: Secret | None = None
     private_key_file: Path | None = None
     funder: str = ""
     signature_type: SignatureType = SignatureType.POLY_1271
@@ -88,16 +93,19 @@ class Settings(BaseSettings):
     ws_market_url: str = PRODUCTION.ws_market
     ws_user_url: str = PRODUCTION.ws_user
     rtds_url: str = PRODUCTION.rtds
-    rpc_http_urls: tuple[str, ...] = PRODUCTION.rpc_http
-    rpc_ws_urls: tuple[str, ...] = PRODUCTION.rpc_ws
+    rpc_http_urls: tuple[Url, ...] = PRODUCTION.rpc_http
+    rpc_ws_urls: tuple[Url, ...] = PRODUCTION.rpc_ws
     relayer_url: str = PRODUCTION.relayer
-    relayer_api_key: SecretStr | None = None  # without one, type 3 waits for the platform
+    relayer_api_key: Secret | None = None  # without one, type 3 waits for the platform
 
     bind: str = "127.0.0.1"
     dashboard_port: int = Field(default=8080, ge=0, le=65535)
     temporal_ui_url: str = ""
     metrics_port: int = Field(default=0, ge=0, le=65535)  # 0: a free one
     log_json: bool = False
+    codec_keys: Path | None = None  # encrypts what Temporal keeps of our workflows
+    codec_allow_plain: bool = False  # while it is being switched on
+    codec_port: int = Field(default=8234, ge=0, le=65535)
     stack_id: str = ""  # names this stack in the wallet's lease
 
     @model_validator(mode="after")
@@ -138,6 +146,22 @@ class Settings(BaseSettings):
             key=self.temporal_tls_key,
             api_key=self.temporal_api_key_file,
             server_name=self.temporal_server_name,
+        )
+
+    @property
+    def holds_a_key(self) -> bool:
+        """Tell whether a key of a person's own is in this process: the paper wallet is not."""
+        has_key = self.private_key is not None or self.private_key_file is not None
+        return has_key or self.trading_mode is TradingMode.LIVE
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret that stands in the settings, as plain words."""
+        urls = (self.database_url, self.redis_url, *self.rpc_http_urls, *self.rpc_ws_urls)
+        kept = (self.private_key, self.relayer_api_key)
+        return (
+            *(word for url in urls for word in secrets_of_url(url)),
+            *(secret.get_secret_value() for secret in kept if secret is not None),
         )
 
     @field_validator("whales")
@@ -204,5 +228,10 @@ def _lower(cap: Usd, wanted: Decimal | None) -> Usd:
 
 @cache
 def load_settings() -> Settings:
-    """Read the settings; raise pydantic's ValidationError naming what is wrong."""
-    return Settings()
+    """Read the settings; raise pydantic's ValidationError naming what is wrong.
+
+    The process's log lines lose every secret among them from then on.
+    """
+    settings = Settings()
+    SCRUBBER.learn(*settings.secrets)
+    return settings

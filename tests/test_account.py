@@ -3,9 +3,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from account import AccountError, load_account, open_wallet, refuse_production, wallet_file
+from exchange.secret import Secret
+from scrubbing import SCRUBBER
 from settings import Settings, TradingMode
 from trading.types import SignatureType
 
@@ -39,7 +40,7 @@ def test_every_signature_type_has_a_wallet_of_its_own(tmp_path: Path) -> None:
 def test_a_given_key_is_used_and_never_written(tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(KEY + "\n")
-    by_value = open_wallet(settings_of(tmp_path, private_key=SecretStr(KEY)))
+    by_value = open_wallet(settings_of(tmp_path, private_key=Secret(KEY)))
     by_file = open_wallet(settings_of(tmp_path, private_key_file=key_file))
     assert by_value.funder == by_file.funder
     assert not wallet_file(settings_of(tmp_path)).exists()
@@ -47,7 +48,7 @@ def test_a_given_key_is_used_and_never_written(tmp_path: Path) -> None:
 
 def test_a_funder_that_does_not_belong_to_the_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AccountError, match="WHALECOPY_FUNDER") as caught:
-        open_wallet(settings_of(tmp_path, private_key=SecretStr(KEY), funder=OTHER))
+        open_wallet(settings_of(tmp_path, private_key=Secret(KEY), funder=OTHER))
     assert KEY not in str(caught.value)
 
 
@@ -65,7 +66,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["", "0x12", "zz" * 32])
 def test_a_key_that_is_none_is_refused_without_showing_it(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(AccountError, match="private key") as caught:
-        open_wallet(settings_of(tmp_path, private_key=SecretStr(wrong)))
+        open_wallet(settings_of(tmp_path, private_key=Secret(wrong)))
     assert not wrong or wrong not in str(caught.value)
 
 
@@ -107,3 +108,14 @@ def test_a_local_venue_is_traded_in_every_mode(tmp_path: Path) -> None:
     refuse_production(local)
     live = settings_of(tmp_path).model_copy(update={"trading_mode": TradingMode.LIVE})
     refuse_production(live)
+
+
+def test_what_opens_the_account_is_told_in_no_line_any_more(tmp_path: Path) -> None:
+    made = open_wallet(settings_of(tmp_path)).private_key.get_secret_value()
+    kept = {"key": "an-api-key-1", "secret": "c2VjcmV0LTE=", "passphrase": "a-passphrase-1"}
+    whole = {**kept, "address": OTHER, "funder": OTHER, "signature_type": 0}
+    (tmp_path / "api-user.json").write_text(json.dumps(whole))
+    account = load_account(settings_of(tmp_path))
+    told = SCRUBBER.scrub_text(f"{made} {kept}")
+    assert [word for word in (made[2:], *kept.values()) if word in told] == []
+    assert [word for word in kept.values() if word in repr(account)] == []

@@ -1,11 +1,13 @@
 import os
+import pickle
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
 
-from settings import Profile, Settings, TradingMode
+from scrubbing import SCRUBBER
+from settings import Profile, Settings, TradingMode, load_settings
 from trading.types import OrderType, SizingMode
 
 OURS = ("WHALECOPY_", "DATABASE_URL", "REDIS_URL", "TEMPORAL_", "TRADING_MODE", "LIVE_TRADING")
@@ -118,3 +120,49 @@ def test_caps_can_be_lowered_and_never_raised(monkeypatch: pytest.MonkeyPatch) -
     assert risk.wallet_max == Decimal("1200.50")
     assert risk.position_max == of_the_rules.position_max
     assert (risk.whale_max, risk.market_max) == (of_the_rules.whale_max, of_the_rules.market_max)
+
+
+PASSWORDS = (
+    "pass-of-postgres",
+    "pass-of-redis",
+    "key-of-the-node-1",
+    "0x" + "7a" * 32,
+    "relayer-1",
+)
+
+
+@pytest.fixture
+def with_secrets(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that hold every secret there is."""
+    postgres, redis, node, key, relayer = PASSWORDS
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:{postgres}@db.example/whales")
+    monkeypatch.setenv("REDIS_URL", f"redis://:{redis}@redis.example:6379")
+    monkeypatch.setenv("WHALECOPY_RPC_HTTP_URLS", f'["https://rpc.example/v2/{node}"]')
+    monkeypatch.setenv("WHALECOPY_PRIVATE_KEY", key)
+    monkeypatch.setenv("WHALECOPY_RELAYER_API_KEY", relayer)
+    return Settings()
+
+
+def test_settings_show_no_secret(with_secrets: Settings) -> None:
+    shown = f"{with_secrets} {with_secrets!r} {with_secrets.endpoints!r}"
+    assert "db.example" in shown
+    assert [word for word in PASSWORDS if word in shown] == []
+
+
+def test_settings_with_secrets_are_not_pickled(with_secrets: Settings) -> None:
+    with pytest.raises(TypeError, match="expected something to pickle"):
+        pickle.dumps(with_secrets)
+
+
+def test_what_the_settings_hold_is_scrubbed_from_then_on(with_secrets: Settings) -> None:
+    assert set(with_secrets.secrets) == set(PASSWORDS)
+    load_settings.cache_clear()
+    load_settings()
+    load_settings.cache_clear()
+    told = SCRUBBER.scrub_text(" ".join(PASSWORDS))
+    assert [word for word in PASSWORDS if word in told] == []
+
+
+def test_a_key_of_one_s_own_is_told_from_the_paper_wallet(with_secrets: Settings) -> None:
+    assert with_secrets.holds_a_key
+    assert not Settings(private_key=None).holds_a_key

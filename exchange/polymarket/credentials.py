@@ -1,7 +1,6 @@
 """Gets the API key that belongs to a signing key; the venue makes it from one signature (L1)."""
 
 from eth_utils.address import to_checksum_address
-from pydantic import SecretStr
 
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.rest import ApiCredentials, ApiUser, HttpAnswer, HttpRequest, Rest
@@ -10,6 +9,7 @@ from exchange.polymarket.signing import AuthSigner
 from exchange.polymarket.wire import parse
 from exchange.polymarket.wire_clob import CredentialsRow
 from exchange.port import PermanentError
+from exchange.secret import Secret
 
 _DERIVE = "/auth/derive-api-key"
 _CREATE = "/auth/api-key"
@@ -50,5 +50,5 @@ def _user_of(signer: AuthSigner, answer: HttpAnswer, path: str) -> ApiUser:
     if payload is None:
         raise PermanentError(f"{path}: expected an API key, received HTTP 404")
     row = parse(CredentialsRow, payload)
-    secrets = ApiCredentials(row.key, SecretStr(row.secret), SecretStr(row.passphrase))
+    secrets = ApiCredentials(row.key, Secret(row.secret), Secret(row.passphrase))
     return ApiUser(signer.address, secrets)

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
 import aiohttp
@@ -33,7 +33,7 @@ _NOT_NOW = frozenset({408, 425, 429})
 class ApiCredentials:
     """A key of the venue's REST interface and user stream; made by a wallet's signature."""
 
-    key: str
+    key: str = field(repr=False)
     secret: SecretStr
     passphrase: SecretStr
 
@@ -54,7 +54,7 @@ class HttpRequest:
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: str = ""
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)  # they hold the key
     timeout_s: int = READ_TIMEOUT_S
 
 

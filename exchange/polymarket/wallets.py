@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from exchange.polymarket.wire import FilledText, WireModel, WireWallet, parse, read_json
 from exchange.port import WireError
+from exchange.secret import Secret
 from trading.types import SignatureType, Wallet
 
 _FACTORY = bytes.fromhex("00000000000fb5c9adea0298d729a0cb3823cc07")
@@ -56,7 +57,7 @@ def generate_wallet(signature_type: SignatureType) -> TradingWallet:
     Raises:
         ValueError: for the older proxy types, whose wallets the venue no longer makes.
     """
-    return wallet_of_key(SecretStr("0x" + bytes(Account.create().key).hex()), signature_type)
+    return wallet_of_key(Secret("0x" + bytes(Account.create().key).hex()), signature_type)
 
 
 def wallet_of_key(private_key: SecretStr, signature_type: SignatureType) -> TradingWallet:
@@ -105,7 +106,7 @@ def load_wallet(path: Path) -> TradingWallet:
         row = parse(_KeyFile, read_json(path.read_bytes()))
     except WireError:
         raise ValueError(f"expected a wallet in {path}: not readable as one") from None
-    key = SecretStr(row.private_key)
+    key = Secret(row.private_key)
     signature_type = SignatureType(row.signature_type)
     return TradingWallet(key, _address_of(key), row.funder, signature_type)
 
