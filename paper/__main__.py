@@ -12,11 +12,12 @@ from aiohttp import web
 from paper.fault_actions import ActionError
 from paper.fault_wire import PlanError, parse_plan
 from paper.faults import FaultPlan
-from paper.model import VenueSettings
+from paper.mirror import Mirror
 from paper.options import Options, parse_options
 from paper.server import HOST, addresses, build_app
 from paper.store import StoreError
 from paper.tape import TapeError, open_tape
+from paper.upstream import Upstream
 from paper.venue import Venue
 
 _SHUTDOWN_S = 2.0
@@ -52,7 +53,7 @@ def _plan(path: Path | None) -> FaultPlan:
 
 async def _run(options: Options, plan: FaultPlan) -> None:
     venue = Venue(
-        open_tape(options.tape),
+        None if options.upstream else open_tape(options.tape),
         options.settings,
         home=options.home,
         speed=options.speed,
@@ -62,20 +63,21 @@ async def _run(options: Options, plan: FaultPlan) -> None:
     )
     try:
         venue.put_faults(plan)
-        await _serve(venue, options.settings, options.port)
+        await _serve(venue, options)
     finally:
         venue.close()
 
 
-async def _serve(venue: Venue, settings: VenueSettings, port: int) -> None:
+async def _serve(venue: Venue, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = build_app(venue, settings, venue.store)
+    mirror = Mirror(venue, Upstream(options.upstream)) if options.upstream else None
+    app = build_app(venue, options.settings, venue.store, mirror)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:
-        await _listen(runner, port)
+        await _listen(runner, options.port)
         async with asyncio.TaskGroup() as tasks:
             playing = tasks.create_task(venue.run())
             sys.stdout.write(json.dumps(addresses(runner.addresses[0][1])) + "\n")

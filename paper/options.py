@@ -7,8 +7,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from paper.model import MICROS, VenueSettings
+from paper.upstream import UpstreamUrls
 
 SHIPPED_TAPE = Path(__file__).parent / "tapes" / "btc-15m.tape"
+_UPSTREAM = ("clob", "gamma", "data")
 DEFAULT_HOME = Path(".whalecopy") / "paper"
 
 
@@ -25,17 +27,21 @@ class Options:
     is_held: bool
     faults: Path | None
     settings: VenueSettings
+    upstream: UpstreamUrls | None
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
     """Read the command line; a wrong one ends the process with status 2 and says why."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    upstream = _upstream(parser, given)
     settings = VenueSettings(
         bankroll=given.bankroll,
         deposit_wallets_only=given.deposit_wallets_only,
         v1_dialect=given.v1_dialect,
         seed=given.seed,
         auto_redeem=not given.no_auto_redeem,
+        filler_fills_per_s=Decimal(0 if upstream else 5),
     )
     return Options(
         port=given.port,
@@ -47,6 +53,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         is_held=given.hold,
         faults=given.faults,
         settings=settings,
+        upstream=upstream,
     )
 
 
@@ -68,7 +75,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--v1-dialect", action="store_true", help="speak the first exchange's order format")
     add("--no-auto-redeem", action="store_true", help="leave redemptions to the clients")
     add("--faults", type=Path, default=None, metavar="FILE", help="a plan of faults, as JSON")
+    for name in _UPSTREAM:
+        help_text = f"mirror the venue whose {name} service is there, and play no tape"
+        add(f"--upstream-{name}", default="", metavar="URL", help=help_text)
     return parser
+
+
+def _upstream(parser: argparse.ArgumentParser, given: argparse.Namespace) -> UpstreamUrls | None:
+    urls = {name: str(getattr(given, f"upstream_{name}")).rstrip("/") for name in _UPSTREAM}
+    missing = [f"--upstream-{name}" for name, url in urls.items() if not url]
+    if len(missing) == len(urls):
+        return None
+    if missing:
+        parser.error(f"expected {', '.join(missing)} beside the other one")
+    try:
+        return UpstreamUrls(**urls)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def _port(text: str) -> int:

@@ -25,6 +25,7 @@ class Listing:
     result: tuple[int, int] | None = None
     redeems_at: int | None = None
     is_redeemed: bool = False
+    opens_itself: bool = True  # else it takes orders when another venue does
     recorded_at: int = 0  # when the book was last told anything
     last_price: int | None = None  # of a trade, in the first outcome's terms
     has_snapshot: bool = False

@@ -13,6 +13,8 @@ from paper.fault_transport import add_transport, struck_calls
 from paper.feeds import add_feed_routes
 from paper.heartbeats import Heartbeats
 from paper.intake import Intake
+from paper.mirror import Mirror
+from paper.mirrored_calls import add_mirror, mirrored_calls
 from paper.model import VenueSettings
 from paper.rest import MAX_BODY_BYTES, SITE, Site, venue_errors
 from paper.rest_account import add_account_routes
@@ -25,11 +27,14 @@ from paper.wire import Json
 HOST = "127.0.0.1"
 
 
-def build_app(venue: Venue, settings: VenueSettings, store: KeyStore) -> web.Application:
+def build_app(
+    venue: Venue, settings: VenueSettings, store: KeyStore, mirror: Mirror | None = None
+) -> web.Application:
     """Return the whole venue as one application; `store` keeps its API keys."""
     keys = KeyRing(store)
     accounts = Accounts(venue, keys, deposit_wallets_only=settings.deposit_wallets_only)
-    app = web.Application(middlewares=[struck_calls, venue_errors], client_max_size=MAX_BODY_BYTES)
+    middlewares = [struck_calls, venue_errors, mirrored_calls]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[SITE] = Site(
         venue=venue,
         settings=settings,
@@ -45,6 +50,8 @@ def build_app(venue: Venue, settings: VenueSettings, store: KeyStore) -> web.App
     add_audit_routes(app)
     add_fault_routes(app)
     add_transport(app)
+    if mirror is not None:
+        add_mirror(app, mirror)
     add_feed_routes(app, venue, store.load_api_keys)
     app.cleanup_ctx.append(_watch_heartbeats)
     return app

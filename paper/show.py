@@ -163,7 +163,7 @@ class Show:
     def _open(self, listing: Listing) -> None:
         market = listing.market
         # Orders are taken until the resolution, also past the end date, as on the real venue.
-        if market.accepting_orders or market.closed:
+        if market.accepting_orders or market.closed or not listing.opens_itself:
             return
         listing.market = replace(market, accepting_orders=True)
         self._floor.registry.touch(listing)

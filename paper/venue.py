@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from paper.model import (
     OrderType,
     Side,
     SignedOrder,
+    TickSizeChanged,
     Trade,
     VenueEvent,
     VenueSettings,
@@ -187,6 +188,10 @@ class Venue:
         """
         return self._company.crew.settlement.trades()
 
+    def open_orders(self) -> Sequence[OrderRecord]:
+        """Return the orders that wait in the books."""
+        return self._company.floor.orders.open_orders()
+
     def put_faults(self, plan: FaultPlan) -> None:
         """Put a plan of faults in force; raise ActionError, changing nothing, if it cannot be."""
         put_in_force(self._company.floor, plan, self.now())
@@ -228,6 +233,10 @@ class Venue:
         """
         asset = CASH if token_id is None else token_id
         return self._company.floor.ledger.balance(account_name(wallet), asset)
+
+    def knows_wallet(self, wallet: str) -> bool:
+        """Tell whether a wallet was ever opened here."""
+        return self._company.floor.ledger.knows(account_name(wallet))
 
     def wallets(self) -> dict[str, tuple[int, dict[str, int]]]:
         """Return (cash, tokens) in micros for every account; over all accounts each sums to zero.
@@ -322,11 +331,26 @@ class Venue:
         """Return the made-up wallets of the tape, with their invented past."""
         return () if self._tape is None else self._tape.wallets
 
-    def add_market(self, market: Market, book: Book | None = None) -> None:
+    def add_market(
+        self, market: Market, book: Book | None = None, *, opens_itself: bool = True
+    ) -> None:
         """List a market that no tape tells of; `book` is its first outcome's."""
-        self._company.floor.registry.add(Listing(market, self._company.play_id))
+        listing = Listing(market, self._company.play_id, opens_itself=opens_itself)
+        self._company.floor.registry.add(listing)
         if book is not None:
             self.set_book(market.condition_id, book.bids, book.asks)
+        self._save()
+
+    def revise_market(self, market: Market) -> None:
+        """Take over what may change of a market: terms, dates, and whether it takes orders."""
+        listing = self._listing(market.condition_id)
+        listing.opens_itself = False
+        old, new = listing.market.tick_size, market.tick_size
+        self._company.floor.registry.touch(listing)
+        listing.market = replace(market, volume=max(market.volume, listing.market.volume))
+        if old != new:
+            changed = TickSizeChanged(market.condition_id, old, new, self.now())
+            self._company.floor.publish(changed)
         self._save()
 
     def set_book(self, condition_id: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:

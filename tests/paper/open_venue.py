@@ -1,18 +1,19 @@
 """A real venue on a real port of 127.0.0.1, with three markets, for unmodified clients."""
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from aiohttp import web
 
+from paper.mirror import Mirror
 from paper.model import Dialect, Level, Market, VenueSettings
 from paper.server import HOST, addresses, build_app
+from paper.upstream import Upstream, UpstreamUrls
 from paper.venue import Venue
 from tests.paper.still_venue import (
     CONDITION,
@@ -48,7 +49,7 @@ def markets() -> list[Market]:
     """Return a standard, a Protocol V2 and a neg-risk market, open for an hour from now."""
     now = time.time_ns() // 1_000_000
     return [
-        dataclasses.replace(market, starts_at=now - 1000, ends_at=now + 3_600_000)
+        replace(market, starts_at=now - 1000, ends_at=now + 3_600_000)
         for market in (
             a_market(CONDITION, (TOKEN, OTHER)),
             a_market(CONDITION_V3, (TOKEN_V3, OTHER_V3), Dialect.PROTOCOL_V2),
@@ -64,7 +65,25 @@ async def open_venue(home: Path, settings: VenueSettings = QUICK) -> AsyncIterat
     for market in markets():
         venue.add_market(market)
         venue.set_book(market.condition_id, BIDS, ASKS)
-    runner = web.AppRunner(build_app(venue, settings, venue.store), shutdown_timeout=1)
+    async with _serve(venue, build_app(venue, settings, venue.store)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def open_mirror(
+    home: Path, other: Running, settings: VenueSettings = QUICK
+) -> AsyncIterator[Running]:
+    """Serve a venue that mirrors another one while the context lasts."""
+    venue = Venue(None, replace(settings, filler_fills_per_s=Decimal(0)), home=home)
+    urls = UpstreamUrls(other.clob, other.urls["gamma"], other.urls["data"])
+    mirror = Mirror(venue, Upstream(urls))
+    async with _serve(venue, build_app(venue, settings, venue.store, mirror)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _serve(venue: Venue, app: web.Application) -> AsyncIterator[Running]:
+    runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, 0).start()
