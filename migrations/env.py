@@ -10,7 +10,8 @@ import storage.holding_tables
 import storage.pnl_tables
 import storage.redeem_tables
 import storage.tables
-import storage.watch_tables  # noqa: F401 - declares its tables
+import storage.watch_tables
+import storage.whale_tables  # noqa: F401 - declares its tables
 from storage.columns import metadata
 
 

@@ -10,7 +10,7 @@ import structlog
 from storage.database import CONNECT_TIMEOUT_S, connect_database
 from storage.port import StorageError
 
-CHANNELS = ("signals", "orders", "positions", "halts")
+CHANNELS = ("signals", "orders", "positions", "halts", "whales")
 KEPT_MAX = 10_000
 RECONNECT_AFTER_S = 1.0
 _NOT_CONNECTED = (

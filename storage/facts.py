@@ -20,7 +20,12 @@ _MARKET = Statement(
     WHERE t.token_id = :token_id
     """
 )
-_WHALE = Statement("SELECT * FROM whales WHERE address = :wallet")
+_WHALE = Statement(
+    """
+    SELECT w.*, o.* FROM whales AS w LEFT JOIN whale_overrides AS o ON o.wallet = w.address
+    WHERE w.address = :wallet
+    """
+)
 
 
 async def save_market(db: Database, market: Market, now: datetime) -> None:
@@ -43,6 +48,7 @@ async def save_market(db: Database, market: Market, now: datetime) -> None:
         "liquidity": market.liquidity,
         "volume": market.volume,
         "payouts": None if market.payouts is None else list(market.payouts),
+        "categories": [storable(category) for category in market.categories],
         "saved_at": now,
     }
     row = insert(markets).values(condition_id=market.condition_id, **values)
@@ -65,8 +71,18 @@ async def load_market(db: QuickDatabase, token_id: TokenId) -> Market | None:
 
 async def save_whale(db: Database, whale: WhaleRecord, now: datetime) -> None:
     """Insert or refresh a whale; figures kept by fills are left alone."""
+    values = whale_values(whale)
+    wallet = whale.standing.wallet
+    row = insert(whales).values(address=wallet, first_seen=now, last_active=now, **values)
+    saved = row.on_conflict_do_update(index_elements=(whales.c.address,), set_=values)
+    async with db.transaction() as connection:
+        await connection.execute(saved)
+
+
+def whale_values(whale: WhaleRecord) -> dict[str, object]:
+    """Return a whale's columns but its address and its dates."""
     standing = whale.standing
-    values = {
+    return {
         "pseudonym": storable(whale.pseudonym),
         "total_volume": whale.total_volume,
         "total_trades": whale.total_trades,
@@ -82,10 +98,6 @@ async def save_whale(db: Database, whale: WhaleRecord, now: datetime) -> None:
         "is_paused": standing.is_paused,
         "is_invented": whale.is_invented,
     }
-    row = insert(whales).values(address=standing.wallet, first_seen=now, last_active=now, **values)
-    saved = row.on_conflict_do_update(index_elements=(whales.c.address,), set_=values)
-    async with db.transaction() as connection:
-        await connection.execute(saved)
 
 
 async def load_whale(db: QuickDatabase, wallet: Wallet) -> WhaleRecord | None:

@@ -32,7 +32,9 @@ from storage import (
     settle,
     signals,
     watch_leases,
+    whale_changes,
     whale_fills,
+    whale_scores,
 )
 from storage.database import POOL_SIZE, open_engine, translated_errors
 from storage.lane import Lane
@@ -147,6 +149,16 @@ class PostgresStore:
     save_whale = facts.save_whale
     load_whale = facts.load_whale
     list_followed = facts.list_followed
+    follow_whale = whale_changes.follow_whale
+    change_whale = whale_changes.change_whale
+    set_overrides = whale_changes.set_overrides
+    list_scorable = whale_scores.list_scorable
+    save_score = whale_scores.save_score
+    list_scores = whale_scores.list_scores
+    load_edge = whale_scores.load_edge
+    begin_edge = whale_scores.begin_edge
+    note_edge = whale_scores.note_edge
+    our_results = whale_scores.our_results
     load_portfolio = money.load_portfolio
     sample_equity = equity.sample_equity
     thin_equity = equity.thin_equity

@@ -17,6 +17,7 @@ from storage.rows import read_intent
 from storage.statements import Statement, insert_row, run_one
 from trading.breakers import Subject, entries_halt, is_drawdown_lifted, size_factor
 from trading.orders import Intent
+from trading.overrides import lower
 from trading.types import (
     ZERO,
     PositionId,
@@ -36,7 +37,14 @@ _REASONS = {
     Scope.POSITION: Reason.POSITION_LIMIT,
 }
 
-_SIGNAL = Statement("SELECT state FROM signals WHERE signal_id = :signal_id FOR SHARE")
+_SIGNAL = Statement(
+    """
+    SELECT s.state, w.is_active, w.is_paused, o.position_max, o.market_max, o.whale_max
+    FROM signals AS s LEFT JOIN whales AS w ON w.address = s.wallet
+    LEFT JOIN whale_overrides AS o ON o.wallet = s.wallet
+    WHERE s.signal_id = :signal_id FOR SHARE OF s
+    """
+)
 _STANDING = Statement(
     """
     SELECT position_id, status FROM positions
@@ -95,7 +103,7 @@ async def _reserve(
     stored = await run_one(connection, INTENT, intent_id=intent.intent_id)
     if stored is not None:
         return read_intent(stored)
-    await _check_signal(connection, intent)
+    caps = await _check_signal(connection, intent, caps)
     standing = await load_standing(connection, subject_of(intent), now)
     halt = entries_halt(standing, now, db.rules)
     if halt:
@@ -116,11 +124,26 @@ async def _reserve(
     return intent
 
 
-async def _check_signal(connection: AsyncConnection, intent: Intent) -> None:
-    """Refuse an entry of a signal that ended meanwhile: its sender was taken for dead."""
+async def _check_signal(connection: AsyncConnection, intent: Intent, caps: LimitCaps) -> LimitCaps:
+    """Return the caps as they are for the signal's whale.
+
+    Refuse an entry of a signal that ended meanwhile, its sender taken for dead, or of a whale that
+    was removed or paused since the decision.
+    """
     row = await run_one(connection, _SIGNAL, signal_id=intent.signal_id)
-    if row is not None and SignalState(row["state"]).is_terminal:
+    if row is None:
+        return caps
+    if SignalState(row["state"]).is_terminal:
         raise _RefusedError(Refusal(Reason.SIGNAL_TOO_OLD, {"state": str(row["state"])}))
+    if row["is_active"] is False or row["is_paused"]:
+        reason = Reason.WHALE_PAUSED if row["is_active"] else Reason.WHALE_UNKNOWN
+        raise _RefusedError(Refusal(reason, {"wallet": intent.whale}))
+    return replace(
+        caps,
+        position=lower(caps.position, row["position_max"]),
+        market=lower(caps.market, row["market_max"]),
+        whale=lower(caps.whale, row["whale_max"]),
+    )
 
 
 def _check_balance(account: Account, intent: Intent) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping
 from storage.port import KeptFill, PositionRecord, StoredSignal, WhaleRecord
 from trading.decide import WhaleStanding
 from trading.orders import Intent, OrderProgress, PreparedOrder, UnsignedOrder, VenueTrade
+from trading.overrides import NO_OVERRIDES, Overrides
 from trading.types import (
     ConditionId,
     FeeSchedule,
@@ -27,6 +28,7 @@ from trading.types import (
     SignalId,
     SignalState,
     SignatureType,
+    SizingMode,
     Source,
     TokenId,
     Usd,
@@ -108,11 +110,12 @@ def read_market(row: RowMapping) -> Market:
         liquidity=_usd(row["liquidity"]),
         volume=_usd(row["volume"]),
         payouts=None if payouts is None else tuple(Price(payout) for payout in payouts),
+        categories=tuple(row["categories"]),
     )
 
 
 def read_whale(row: RowMapping) -> WhaleRecord:
-    """Read a row of `whales`."""
+    """Read a row of `whales` beside its overrides."""
     standing = WhaleStanding(
         wallet=Wallet(row["address"]),
         is_followed=row["is_active"],
@@ -120,6 +123,7 @@ def read_whale(row: RowMapping) -> WhaleRecord:
         quality_score=row["quality_score"],
         win_rate=row["win_rate"],
         closed_trades=row["closed_trades"],
+        overrides=NO_OVERRIDES if row["set_at"] is None else read_overrides(row),
     )
     return WhaleRecord(
         standing=standing,
@@ -132,6 +136,24 @@ def read_whale(row: RowMapping) -> WhaleRecord:
         profit_factor=row["profit_factor"],
         rank=row["rank"],
         is_invented=row["is_invented"],
+    )
+
+
+def read_overrides(row: RowMapping) -> Overrides:
+    """Read a row of `whale_overrides`."""
+    mode = row["sizing_mode"]
+    return Overrides(
+        sizing_mode=None if mode is None else SizingMode(mode),
+        fixed_notional=_usd(row["fixed_notional"]),
+        percent=row["percent"],
+        proportional_share=row["proportional_share"],
+        position_max=_usd(row["position_max"]),
+        market_max=_usd(row["market_max"]),
+        whale_max=_usd(row["whale_max"]),
+        price_min=_price(row["price_min"]),
+        price_max=_price(row["price_max"]),
+        whale_notional_min=_usd(row["whale_notional_min"]),
+        categories=tuple(row["categories"]),
     )
 
 

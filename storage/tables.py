@@ -64,6 +64,7 @@ markets = Table(
     Column("liquidity", MONEY),
     Column("volume", MONEY),
     Column("payouts", ARRAY(Numeric(20, 6))),
+    Column("categories", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     need("saved_at", TIME),
 )
 
@@ -168,6 +169,7 @@ decisions = Table(
     Column("signal_id", Text, primary_key=True),
     Column("step", Text, primary_key=True),
     need("verdict", JSON),  # not JSONB: the figures keep the order in which they were computed
+    Column("inputs", Text),  # all that it was made from, to make it again
     need("decided_at", TIME),
 )
 

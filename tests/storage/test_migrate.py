@@ -18,6 +18,7 @@ import storage.redeem_tables
 import storage.tables
 import storage.throttle_tables
 import storage.watch_tables  # noqa: F401
+import storage.whale_tables  # noqa: F401
 from storage.columns import metadata
 from storage.database import open_engine
 from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate, wait_for_schema
