@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from exchange.polymarket.endpoints import EXCHANGES
+from exchange.polymarket.contracts import EXCHANGES
 from exchange.polymarket.merging import Once
 from exchange.polymarket.pump import Emit
 from exchange.polymarket.wire import as_list, as_object, excerpt, parse, read_objects, to_micro

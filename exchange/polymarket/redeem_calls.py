@@ -12,7 +12,7 @@ from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 from pydantic import SecretStr
 
-from exchange.polymarket.endpoints import CHAIN_ID
+from exchange.polymarket.contracts import CHAIN_ID
 from exchange.redeem_port import ChainCall, RedeemRequest
 from trading.types import Market, Protocol, Shares, SignatureType, Wallet
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from exchange.polymarket.chain_talk import LOGS_BLOCKS_MAX
-from exchange.polymarket.endpoints import VenueAccess, exchange_of
+from exchange.polymarket.contracts import exchange_of
+from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.rest import HttpRequest, Rest, read_answer
 from exchange.polymarket.wire import as_list, parse
 from exchange.polymarket.wire_chain import (

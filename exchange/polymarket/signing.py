@@ -14,7 +14,7 @@ from py_clob_client_v2.signer import Signer as KeyHolder
 from py_clob_client_v2.signing.eip712 import sign_clob_auth_message
 from pydantic import SecretStr
 
-from exchange.polymarket.endpoints import CHAIN_ID, domain_version, exchange_of
+from exchange.polymarket.contracts import CHAIN_ID, domain_version, exchange_of
 from trading.orders import UnsignedOrder
 from trading.types import (
     IntentId,

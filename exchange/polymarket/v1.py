@@ -12,7 +12,8 @@ from py_order_utils.signer import Signer as KeyHolder
 from pydantic import SecretStr
 
 from exchange.polymarket.client import GatewayParts, PolymarketGateway, TradingAccount
-from exchange.polymarket.endpoints import CHAIN_ID, VenueAccess
+from exchange.polymarket.contracts import CHAIN_ID
+from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules
 from exchange.polymarket.signing import PostTerms
 from exchange.port import PermanentError

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from eth_abi.abi import encode
 
-from exchange.polymarket.endpoints import EXCHANGE_V2
+from exchange.polymarket.contracts import EXCHANGE_V2
 from exchange.polymarket.wire_chain import ORDER_FILLED
 from tests.exchange.samples import HASH, TX, WHALE, YES
 from trading.types import Side, Wallet

@@ -8,7 +8,7 @@ import pytest
 
 from exchange.polymarket import chain_talk
 from exchange.polymarket.chain_talk import ChainTalk, topic_of
-from exchange.polymarket.endpoints import EXCHANGES
+from exchange.polymarket.contracts import EXCHANGES
 from exchange.polymarket.merging import Once
 from exchange.polymarket.wire import as_list, as_object
 from exchange.polymarket.wire_chain import ORDER_FILLED

@@ -1,20 +1,11 @@
-"""The venue's addresses, its contracts, and how its two ledgers' tokens are told apart."""
+"""The venue's addresses, and how its two ledgers' tokens are told apart."""
 
 import pytest
 from polymarket._internal.protocol import is_v2_position_id
 from polymarket.environments import PRODUCTION as SDK
-from py_clob_client_v2.config import get_contract_config
 
-from exchange.polymarket.endpoints import (
-    CHAIN_ID,
-    PRODUCTION,
-    VenueEndpoints,
-    domain_version,
-    exchange_of,
-    is_position_id,
-)
+from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints, is_position_id
 from tests.exchange.samples import NO, POSITION_NO, POSITION_YES, YES
-from trading.types import Protocol
 
 
 def test_production_is_the_default_and_the_public_clients_addresses() -> None:
@@ -45,24 +36,6 @@ def test_production_is_the_default_and_the_public_clients_addresses() -> None:
 )
 def test_production_is_known_by_its_host(clob: str, *, is_production: bool) -> None:
     assert VenueEndpoints(clob=clob).is_production is is_production
-
-
-def test_exchanges_are_those_of_the_public_clients() -> None:
-    config = get_contract_config(CHAIN_ID)
-    expected = {
-        (Protocol.V1, False): config.exchange,
-        (Protocol.V1, True): config.neg_risk_exchange,
-        (Protocol.CLOB_V2, False): config.exchange_v2,
-        (Protocol.CLOB_V2, True): config.neg_risk_exchange_v2,
-        (Protocol.PROTOCOL_V2, False): config.exchange_v3,
-        (Protocol.PROTOCOL_V2, True): config.exchange_v3,
-    }
-    for (protocol, neg_risk), address in expected.items():
-        assert exchange_of(protocol, neg_risk=neg_risk) == address.lower()
-
-
-def test_each_generation_has_its_domain_version() -> None:
-    assert [domain_version(protocol) for protocol in Protocol] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("token_id", [YES, NO, POSITION_YES, POSITION_NO, "0", "5"])

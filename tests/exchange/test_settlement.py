@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from eth_abi.abi import encode
 
-from exchange.polymarket.endpoints import EXCHANGE_V2, VenueAccess
+from exchange.polymarket.contracts import EXCHANGE_V2
+from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.settlement import STATUS_SELECTOR, PolygonChain
 from exchange.polymarket.wire_chain import ORDER_FILLED
 from exchange.port import UnavailableError

@@ -8,13 +8,8 @@ from eth_utils.address import to_checksum_address
 from pydantic import SecretStr
 
 from exchange.polymarket.client import PolymarketGateway
-from exchange.polymarket.endpoints import (
-    CHAIN_ID,
-    VenueAccess,
-    VenueEndpoints,
-    domain_version,
-    exchange_of,
-)
+from exchange.polymarket.contracts import CHAIN_ID, domain_version, exchange_of
+from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
 from exchange.polymarket.rest import write_body
 from exchange.polymarket.signing import LocalSigner, NoSigner, OrderFormV2, PostTerms, salt_of
 from exchange.polymarket.wallets import derive_deposit_wallet

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from exchange.polymarket.endpoints import EXCHANGE_V1, NEG_RISK_EXCHANGE_V1, VenueEndpoints
+from exchange.polymarket.contracts import EXCHANGE_V1, NEG_RISK_EXCHANGE_V1
+from exchange.polymarket.endpoints import VenueEndpoints
 from exchange.polymarket.rest import write_body
 from exchange.polymarket.signing import PostTerms
 from exchange.polymarket.v1 import LocalV1Signer, OrderFormV1, V1Terms, v1_gateway

@@ -8,7 +8,7 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.polymarket.endpoints import EXCHANGE_V2
+from exchange.polymarket.contracts import EXCHANGE_V2
 from exchange.polymarket.wire import parse
 from exchange.polymarket.wire_chain import (
     ORDER_FILLED,
