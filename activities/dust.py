@@ -1,12 +1,12 @@
 """Books what the venue pays for the dust that closed positions left behind."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
 from activities.markets import MarketDesk
+from activities.pauses import rest
 from exchange.port import ExchangeError, OrderGateway
 from storage.port import PositionRecord, PositionStore, StorageError
 
@@ -37,7 +37,7 @@ class DustKeeper:
                 await self.redeem()
             except (ExchangeError, StorageError) as error:
                 log.warning("dust_not_redeemed", error=str(error))
-            await asyncio.sleep(every / timedelta(seconds=1))
+            await rest(every)
 
     async def redeem(self) -> int:
         """Book the payout of every dust whose market paid; return how many were booked."""

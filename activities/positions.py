@@ -1,6 +1,5 @@
 """Mark a position, watch its levels, sell it step by step, see it resolved and paid out."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from activities.details import describe_position, pnl_of
 from activities.evidence import tell_alive
 from activities.leaving import ExitDesk, ExitPorts
 from activities.markets import MarketDesk
+from activities.pauses import rest
 from activities.records import ExitStep, PositionCommand, PositionNote, PositionReview
 from exchange.port import OrderGateway, UnavailableError
 from storage.exit_port import ExitStore, Hold
@@ -55,11 +55,6 @@ class PositionPorts:
     positions: LevelStore
     book: OwnerBook
     markets: MarketDesk
-
-
-async def rest(time: timedelta) -> None:
-    """Wait by the event loop's own clock."""
-    await asyncio.sleep(time / timedelta(seconds=1))
 
 
 class PositionActivities:

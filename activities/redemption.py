@@ -1,6 +1,5 @@
 """Sees resolved positions paid by the chain's payout vector, and books it when they are."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ import structlog
 from temporalio import activity
 
 from activities.markets import MarketDesk
+from activities.pauses import rest
 from activities.redeeming import Redeeming
 from exchange.port import ExchangeError
 from exchange.redeem_port import Redeemer
@@ -40,11 +40,6 @@ class _Watch:
 
     began_at: datetime
     is_gone: bool = False
-
-
-async def rest(time: timedelta) -> None:
-    """Wait by the event loop's own clock."""
-    await asyncio.sleep(time / timedelta(seconds=1))
 
 
 class RedemptionActivities:

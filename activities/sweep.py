@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.commands import EventBook
 from activities.orphans import OrphanKeeper, Owners
-from activities.positions import rest
+from activities.pauses import rest
 from activities.reconcile import Part
 from activities.records import Sweep
 from storage.ownership import LooseOrder, OrphanStore

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from activities.positions import rest
 from activities.records import ExitStep
 from storage.port import Event, Levels, PositionRecord, StorageUnavailableError
 from tests.activities.desk import Desk
@@ -333,7 +332,3 @@ async def test_a_payout_with_an_order_still_open_is_not_asked_for_in_a_rush(desk
     state = await desk.env.run(positions.await_redemption, position.position_id)
     assert state is PositionState.REDEEMED
     assert waits == [timedelta(seconds=1)] * 3
-
-
-async def test_a_pause_takes_its_time() -> None:
-    await rest(timedelta(0))
