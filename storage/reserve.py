@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.accounts import Account, load_account, load_recent
+from storage.accounts import Account, load_account
 from storage.breakers import load_drawdown, load_standing
 from storage.database import Database
 from storage.intents import INTENT, insert_intent
@@ -15,8 +15,10 @@ from storage.names import name_position
 from storage.port import LimitCaps, Reserved
 from storage.rows import read_intent
 from storage.statements import Statement, insert_row, run_one
+from storage.throttles import find_breach, keep_breach
 from trading.breakers import Subject, entries_halt, is_drawdown_lifted, size_factor
 from trading.orders import Intent
+from trading.pretrade import Breach
 from trading.overrides import lower
 from trading.types import (
     ZERO,
@@ -64,9 +66,10 @@ _LAST = Statement(
 class _RefusedError(Exception):
     """Carries a refusal out of the transaction, which rolls back."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, breach: Breach | None = None) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
+        self.breach = breach
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,18 @@ async def reserve_entry(
     """Check every cap on the worst case, reserve it, commit the intent and its PREPARED order.
 
     One transaction under the wallet's row, limits taken in a fixed order, each by one statement
-    that holds the use against the cap, and each kept with the reservation under a CHECK.
-    What is reserved is `cost_max`. Idempotent by intent id: a repeat returns the intent stored
-    first. The position is found or opened here, and its id is in the intent returned.
+    that holds the use against the cap, and each kept with the reservation under a CHECK. A
+    throttle's refusal is kept, and may halt entries. What is reserved is `cost_max`. Idempotent
+    by intent id: a repeat returns the intent stored first. The position is found or opened here,
+    and its id is in the intent returned.
     """
     assert intent.side is Side.BUY, f"expected an entry, received {intent.side}"
     try:
         async with db.transaction() as connection:
             return Reserved(await _reserve(db, connection, intent, caps, now))
     except _RefusedError as no:
+        if no.breach is not None:
+            await keep_breach(db, intent, no.breach, now)
         return no.refusal
 
 
@@ -108,9 +114,9 @@ async def _reserve(
     halt = entries_halt(standing, now, db.rules)
     if halt:
         raise _RefusedError(Refusal(Reason.ENTRIES_HALTED, {"halt": halt}))
-    breach = (await load_recent(connection, intent, caps, now)).breach(caps, intent.order.cost_max)
-    if breach:
-        raise _RefusedError(Refusal(Reason.ORDER_THROTTLE, breach))
+    breach = await find_breach(connection, intent, caps, db.rules, now)
+    if breach is not None:
+        raise _RefusedError(Refusal(breach.reason, breach.numbers), breach)
     account = await load_account(connection, wallet)
     _check_balance(account, intent)
     if not is_drawdown_lifted(standing, now):

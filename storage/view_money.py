@@ -7,13 +7,14 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.accounts import MINUTE, Account, load_account
+from storage.accounts import Account, load_account
 from storage.audit import count_signals, measure_latency
 from storage.breakers import HaltScope
 from storage.database import Database
 from storage.guard import load_all_standing
 from storage.kills import load_kills
 from storage.tables import halts, whales
+from storage.throttles import MINUTE
 from storage.views import (
     HaltRow,
     Latency,

@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from storage.accounts import MINUTE, Account, RecentEntries
+from storage.accounts import Account
 from storage.alarms import has_failed
 from storage.intents import RETRY_FOR
 from storage.limits import Scope, down, up
 from storage.names import name_position
 from storage.port import Event, ExitOrder, FencedError, LimitCaps, PositionRecord, Reserved
 from storage.reserve import stake_of, subject_of
+from storage.throttles import MINUTE, throttle_caps
 from tests.simulation.tables import (
     FillRow,
     Held,
@@ -30,6 +31,7 @@ from tests.simulation.tables import (
 from trading.breakers import size_factor
 from trading.orders import Evidence, Intent, OrderProgress, fold
 from trading.portfolio import drawdown_of
+from trading.pretrade import RecentEntries, check_throttles
 from trading.types import (
     ZERO,
     IntentId,
@@ -92,9 +94,10 @@ def _refuse_entry(
     halt = find_halt(tables, subject_of(intent), now)
     if halt:
         return Refusal(Reason.ENTRIES_HALTED, {"halt": halt})
-    breach = _recent(tables, intent, caps, now).breach(caps, intent.order.cost_max)
-    if breach:
-        return Refusal(Reason.ORDER_THROTTLE, breach)
+    recent, most = _recent(tables, intent, caps, now), throttle_caps(caps, tables.rules)
+    breach = check_throttles(recent, intent.order.cost_max, most)
+    if breach is not None:
+        return Refusal(breach.reason, breach.numbers)
     if account.available < intent.order.cost_max:
         return Refusal(Reason.BALANCE_TOO_LOW)
     return None

@@ -268,7 +268,7 @@ async def test_orders_are_unresolved_until_they_are_done_and_booked(funded: Post
 
 async def test_orders_are_found_by_signal_and_by_exit(funded: PostgresStore) -> None:
     first = await reserved(funded, entry("s1#1"))
-    second = await reserved(funded, entry("s1#2", created_at=later(1)))
+    second = await reserved(funded, entry("s1#2", size="60", created_at=later(1)))
     await reserved(funded, entry("s2#1"))
     hashes = [first.order.order_hash, second.order.order_hash]
     assert await funded.orders_of_signal(SignalId("s1")) == hashes

@@ -179,13 +179,14 @@ async def test_throttles_look_back_no_further_than_they_say(funded: PostgresStor
     await reserve(funded, entry("s1#1"), caps)
     within = entry("s2#1", created_at=later(61))
     assert (await refuse(funded, within, caps)).numbers["throttle"] == "repeats"
+    assert await funded.clear_halt(HaltScope.TOKEN, YES)
     await reserve(funded, entry("s3#1", created_at=later(121)), caps)
 
 
 async def test_a_signals_own_remainder_is_no_repeat(funded: PostgresStore) -> None:
     caps = replace(CAPS, repeats=1)
     await reserve(funded, entry("s1#1"), caps)
-    await reserve(funded, entry("s1#2"), caps)
+    await reserve(funded, entry("s1#2", size="60"), caps)
 
 
 @pytest.mark.parametrize(("scope", "key"), HALTS, ids=["wallet", "token"])

@@ -36,8 +36,8 @@ async def test_a_signal_is_copied_with_decisions_and_its_own_orders(
 ) -> None:
     await funded.record_signal(signal("s1"), NOW)
     await funded.save_decision(SignalId("s1"), "assess_signal", {"size": "100"}, NOW)
-    for name in ("s1#1", "s1#2", "s2#1"):
-        await reserved(funded, entry(name, created_at=later(int(name[-1]))))
+    for name, size in (("s1#1", "100"), ("s1#2", "60"), ("s2#1", "100")):
+        await reserved(funded, entry(name, size=size, created_at=later(int(name[-1]))))
     async with funded.transaction() as connection:
         proof = json.loads(json.dumps(await prove_signal(connection, "s1")))
     assert (proof["signal"]["state"], proof["signal"]["size"]) == ("WAITING", "3000.5")
