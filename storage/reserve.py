@@ -18,8 +18,8 @@ from storage.statements import Statement, insert_row, run_one
 from storage.throttles import find_breach, keep_breach
 from trading.breakers import Subject, entries_halt, is_drawdown_lifted, size_factor
 from trading.orders import Intent
-from trading.pretrade import Breach
 from trading.overrides import lower
+from trading.pretrade import Breach
 from trading.types import (
     ZERO,
     PositionId,
