@@ -225,7 +225,9 @@ def _activities(
     gateway, markets = desk.gateway, desk.markets
     detective = Detective(gateway, desk.chain, store, rules.orders, utc_now)
     signals = SignalActivities(
-        SignalPorts(store, store, store, store, markets, parts.bell, store, parts.pace.passed),
+        SignalPorts(
+            store, store, store, store, markets, parts.bell, store, parts.pace.passed, store
+        ),
         rules,
         utc_now,
     )

@@ -9,9 +9,10 @@ from temporalio import activity
 
 from activities.markets import MarketDesk
 from activities.records import Assessment, TradeEnd
+from storage.decision_inputs import InputWriter, Judgement, JudgementStore
 from storage.holding_port import MirrorStore
 from storage.port import Bell, FactStore, OrderStore, PositionStore, SignalStore, StoredSignal
-from trading.decide import Decision, Facts, WhaleStanding, decide
+from trading.decide import Facts, WhaleStanding, decide
 from trading.holdings import Mirror
 from trading.orders import ACCEPTED_SHARE
 from trading.risk import entry_deadline
@@ -30,9 +31,9 @@ from trading.types import (
     SignalState,
     WhaleSignal,
 )
+from trading.verdict import COPIED, refused, verdict_of
 
 ASSESS = "assess_signal"
-COPIED = "COPIED"
 LISTEN = timedelta(seconds=1)
 _ENDS = {
     OrderState.REJECTED: SignalState.VENUE_REJECTED,
@@ -48,7 +49,10 @@ _ENDED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class SignalPorts:
-    """What the signal activities look at and write to; `on_end` is told of every end."""
+    """What the signal activities look at and write to; `on_end` is told of every end.
+
+    Without `judgements` verdicts are kept without what they were made from.
+    """
 
     signals: SignalStore
     orders: OrderStore
@@ -58,6 +62,7 @@ class SignalPorts:
     bell: Bell
     mirrors: MirrorStore
     on_end: Callable[[SignalId], None] | None = None
+    judgements: JudgementStore | None = None
 
 
 class SignalActivities:
@@ -67,6 +72,7 @@ class SignalActivities:
         self._ports = ports
         self._rules = rules
         self._clock = clock
+        self._writer = InputWriter(rules)
 
     @activity.defn
     async def assess_signal(self, signal_id: SignalId) -> Assessment:
@@ -76,9 +82,7 @@ class SignalActivities:
         verdict = await self._ports.signals.load_decision(signal_id, ASSESS)
         market = await self._market(stored, verdict)
         if verdict is None:
-            verdict = await self._judge(stored, market)
-            await self._ports.signals.save_decision(signal_id, ASSESS, verdict, self._clock())
-            verdict = await self._ports.signals.load_decision(signal_id, ASSESS) or verdict
+            verdict = await self._decide(stored, market)
         return await self._read(stored, market, verdict)
 
     @activity.defn
@@ -159,14 +163,27 @@ class SignalActivities:
             return await self._ports.facts.load_market(token_id)
         return await self._ports.markets.find(token_id)
 
-    async def _judge(self, stored: StoredSignal, market: Market | None) -> Mapping[str, str]:
+    async def _decide(self, stored: StoredSignal, market: Market | None) -> Mapping[str, str]:
+        """Judge, keep the judgement with what it was made from, and return the one that stands."""
+        signal_id, judged = stored.signal.signal_id, await self._judge(stored, market)
+        signals, judgements = self._ports.signals, self._ports.judgements
+        if judgements is None:
+            await signals.save_decision(signal_id, ASSESS, judged.verdict, self._clock())
+        else:
+            await judgements.save_judgement(signal_id, judged, self._clock())
+        return await signals.load_decision(signal_id, ASSESS) or judged.verdict
+
+    async def _judge(self, stored: StoredSignal, market: Market | None) -> Judgement:
         signal = stored.signal
         too_old = self._too_old(stored)
         if too_old is not None:
-            return _refused(too_old)
+            return Judgement(ASSESS, refused(too_old))
         if market is None:
-            return _refused(Refusal(Reason.MARKET_UNKNOWN, {"token_id": signal.token_id}))
-        return _verdict(decide(await self._facts(signal, market), self._rules))
+            unknown = Refusal(Reason.MARKET_UNKNOWN, {"token_id": signal.token_id})
+            return Judgement(ASSESS, refused(unknown))
+        facts = await self._facts(signal, market)
+        verdict = verdict_of(decide(facts, self._rules))
+        return Judgement(ASSESS, verdict, self._writer.write(facts))
 
     async def _read(
         self, stored: StoredSignal, market: Market | None, verdict: Mapping[str, str]
@@ -249,29 +266,6 @@ def describe(
         return f"{signal.side} {outcome} @ {signal.price:.4f} '{question}' after {whale}"
     bound = "≤" if signal.side is Side.BUY else "≥"
     return f"{signal.side} {size} {outcome} @ {bound}{price} '{question}' after {whale}"
-
-
-def _verdict(decision: Decision) -> dict[str, str]:
-    """Return a decision as text by name; size, limit price and exit share are read back later."""
-    if decision.refusal is not None:
-        return {**decision.numbers, **_refused(decision.refusal)}
-    made = {
-        "size": decision.size,
-        "notional": decision.notional,
-        "limit_price": decision.limit_price,
-        "exit_share": decision.exit_share,
-    }
-    kept = {name: str(figure) for name, figure in made.items() if figure is not None}
-    return {
-        **decision.numbers,
-        **kept,
-        "significance": decision.significance.value,
-        "verdict": COPIED,
-    }
-
-
-def _refused(refusal: Refusal) -> dict[str, str]:
-    return {**refusal.numbers, "verdict": refusal.reason.value}
 
 
 def _no(signal: WhaleSignal, market: Market | None, reason: Reason) -> Assessment:

@@ -97,6 +97,8 @@ class PostgresStore:
     release_claim = signals.release_claim
     load_signal = signals.load_signal
     save_decision = signals.save_decision
+    save_judgement = signals.save_judgement
+    load_inputs = signals.load_inputs
     load_decision = signals.load_decision
     finish_signal = signals.finish_signal
 

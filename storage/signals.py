@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import intents, orders
 from storage.database import Database, ring
+from storage.decision_inputs import Judgement
 from storage.lane import QuickDatabase
 from storage.port import StorageError, StoredSignal
 from storage.reviews import Review, ReviewKind, open_review
@@ -103,7 +104,14 @@ _DECIDE = Statement(
     VALUES (:signal_id, :step, :verdict, :now) ON CONFLICT DO NOTHING
     """
 )
+_JUDGE = Statement(
+    """
+    INSERT INTO decisions (signal_id, step, verdict, inputs, decided_at)
+    VALUES (:signal_id, :step, :verdict, :inputs, :now) ON CONFLICT DO NOTHING
+    """
+)
 _DECIDED = Statement("SELECT verdict FROM decisions WHERE signal_id = :signal_id AND step = :step")
+_INPUTS = Statement("SELECT inputs FROM decisions WHERE signal_id = :signal_id AND step = :step")
 
 
 async def record_signal(
@@ -194,6 +202,26 @@ async def save_decision(
 ) -> None:
     """Store what a step decided, with its numbers; the first verdict of a step stands."""
     await db.lane.rows(_DECIDE, signal_id=signal_id, step=step, verdict=dict(verdict), now=now)
+
+
+async def save_judgement(
+    db: QuickDatabase, signal_id: SignalId, judgement: Judgement, now: datetime
+) -> None:
+    """Store what a step decided and from what; the first judgement of a step stands."""
+    await db.lane.rows(
+        _JUDGE,
+        signal_id=signal_id,
+        step=judgement.step,
+        verdict=dict(judgement.verdict),
+        inputs=judgement.inputs or None,
+        now=now,
+    )
+
+
+async def load_inputs(db: QuickDatabase, signal_id: SignalId, step: str) -> str:
+    """Return what a step's verdict was made from, "" when that was not kept."""
+    row = await db.lane.row(_INPUTS, signal_id=signal_id, step=step)
+    return row["inputs"] or "" if row is not None else ""
 
 
 async def load_decision(

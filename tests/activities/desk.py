@@ -78,7 +78,9 @@ class Desk:
     @property
     def signals(self) -> SignalActivities:
         store = self.store
-        ports = SignalPorts(store, store, store, store, self.markets, self.bell, store)
+        ports = SignalPorts(
+            store, store, store, store, self.markets, self.bell, store, judgements=store
+        )
         return SignalActivities(ports, self.rules, self.clock)
 
     @property

@@ -7,11 +7,13 @@ from decimal import Decimal
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.signals import SignalActivities, SignalPorts, describe
+from activities.signals import ASSESS, SignalActivities, SignalPorts, describe
+from storage.decision_inputs import read_inputs
 from tests.activities.desk import SIGNAL, Desk
 from tests.fakes import Answer
 from tests.storage.builders import market, signal, whale, whale_fill
 from trading.types import ExitReason, Reason, Side, SignalId, SignalState, TokenId, Wallet
+from trading.verdict import decide_again, differences
 
 
 async def test_a_good_signal_is_copied_and_the_first_verdict_stands(desk: Desk) -> None:
@@ -170,3 +172,13 @@ def test_a_trade_is_described_for_people() -> None:
     assert said == "BUY 120 Yes @ ≤0.44 'Will it?' after 0xb2b2…b2b2"
     assert "SELL 120 Yes @ ≥0.44" in describe(signal(side=Side.SELL), market(), "120", "0.44")
     assert describe(signal(), None) == "BUY 77777777 @ 0.5100 'unknown market' after 0xb2b2…b2b2"
+
+
+async def test_a_verdict_is_kept_with_what_it_was_made_from(desk: Desk) -> None:
+    await desk.tell()
+    await desk.signals.assess_signal(SIGNAL)
+    verdict = await desk.store.load_decision(SIGNAL, ASSESS)
+    inputs = read_inputs(await desk.store.load_inputs(SIGNAL, ASSESS))
+    assert verdict is not None
+    assert inputs is not None
+    assert not differences(verdict, decide_again(inputs.facts, inputs.rules))

@@ -17,7 +17,7 @@ import storage.pnl_tables
 import storage.redeem_tables
 import storage.tables
 import storage.throttle_tables
-import storage.watch_tables  # noqa: F401
+import storage.watch_tables
 import storage.whale_tables  # noqa: F401
 from storage.columns import metadata
 from storage.database import open_engine
