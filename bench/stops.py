@@ -58,8 +58,11 @@ AFTER_S = 20.0  # for the last exit to arrive
 READS_APART_MS = ExitRules().reads_apart / timedelta(milliseconds=1)
 
 
-def write_falling_tape(stops: int, ready_s: int) -> Callable[[Path, int], None]:
+def write_falling_tape(
+    stops: int, ready_s: int, every_ms: int = EVERY_MS
+) -> Callable[[Path, int], None]:
     """Return what writes a tape of still books, some of which fall once everything is bought."""
+    falls = [ready_s * 1000 + number * every_ms for number in range(stops)]
 
     def write(path: Path, markets: int) -> None:
         listed = [still_market(number) for number in range(markets)]
@@ -73,16 +76,16 @@ def write_falling_tape(stops: int, ready_s: int) -> Callable[[Path, int], None]:
             ends_at=START_MS + 3 * HOUR_MS,
         )
         names = [market.condition_id for market in listed]
-        write_tape(path, header, listed, [], list(_snapshots(names, stops, ready_s)))
+        write_tape(path, header, listed, [], list(_snapshots(names, falls)))
 
     return write
 
 
-def _snapshots(names: list[str], stops: int, ready_s: int) -> Iterator[Snapshot]:
+def _snapshots(names: list[str], falls: list[int]) -> Iterator[Snapshot]:
     for name in names:
         yield _book(START_MS, name, BID)
-    for number, name in enumerate(names[:stops]):
-        yield _book(START_MS + _fall_ms(number, ready_s), name, FALLEN_BID)
+    for name, fall_ms in zip(names, falls, strict=False):
+        yield _book(START_MS + fall_ms, name, FALLEN_BID)
 
 
 def _fall_ms(number: int, ready_s: int) -> int:
