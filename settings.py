@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     rpc_http_urls: tuple[Url, ...] = PRODUCTION.rpc_http
     rpc_ws_urls: tuple[Url, ...] = PRODUCTION.rpc_ws
     relayer_url: str = PRODUCTION.relayer
+    geoblock_url: str = PRODUCTION.geoblock
     relayer_api_key: Secret | None = None  # without one, type 3 waits for the platform
 
     bind: str = "127.0.0.1"
@@ -185,6 +186,7 @@ class Settings(BaseSettings):
             rpc_http=self.rpc_http_urls,
             rpc_ws=self.rpc_ws_urls,
             relayer=self.relayer_url,
+            geoblock=self.geoblock_url,
         )
 
     @property

@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from account import Account, AccountError, open_account, open_wallet
+from activities.admission import access_check, clock_check
 from activities.backstop import Backstop, BackstopPorts, BackstopRules
 from activities.commands import CommandActivities
 from activities.dust import DustKeeper
@@ -42,6 +43,7 @@ from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
 from embedded.errors import EmbeddedError
 from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
+from exchange.polymarket.admission import PolymarketAdmission
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
@@ -284,7 +286,16 @@ def _beside(
         utc_now,
     )
     full = FullPass([trades, orders, balances], store, rules.reconcile, utc_now)
-    return [trades, orders, balances, full, backstop]
+    return [trades, orders, balances, full, backstop, *_admission_checks(parts)]
+
+
+def _admission_checks(parts: Parts) -> Sequence[Part]:
+    """Return what asks whether the venue lets us trade, and whether our clock is right."""
+    admission = PolymarketAdmission(parts.access, parts.account.trading)
+    return [
+        access_check(admission, parts.store, utc_now),
+        clock_check(admission, parts.store, utc_now),
+    ]
 
 
 def _halt_keeper(parts: Parts, desk: Desk, owners: TemporalOwners) -> HaltKeeper:

@@ -13,6 +13,7 @@ from paper.rules import AMOUNT_DECIMALS
 from paper.settlement import Floor
 from paper.tick_changes import change_tick_size, tick_size_of
 
+BLOCKED_PLACE = "US"
 NO_FUNDS = "not enough balance / allowance"
 
 Deed = Callable[[], None]
@@ -72,6 +73,23 @@ def lacks_allowance(faults: Faults, wallet: str) -> bool:
     return _allowance_rule(faults, wallet) is not None
 
 
+def blocked_place(faults: Faults) -> str:
+    """Return the country that the plan in force says we are blocked in, or nothing."""
+    number = _standing_rule(faults, "geoblocked")
+    if number is None:
+        return ""
+    faults.strike(number)
+    return faults.plan.rules[number].text or BLOCKED_PLACE
+
+
+def is_closed_only(faults: Faults, wallet: str) -> bool:
+    """Tell whether the plan in force lets a wallet only close positions."""
+    number = _standing_rule(faults, "closed_only", wallet)
+    if number is not None:
+        faults.strike(number)
+    return number is not None
+
+
 def check_allowance(faults: Faults, wallet: str) -> None:
     """Refuse an order of a wallet whose allowances the plan in force has taken away."""
     number = _allowance_rule(faults, wallet)
@@ -81,11 +99,15 @@ def check_allowance(faults: Faults, wallet: str) -> None:
 
 
 def _allowance_rule(faults: Faults, wallet: str) -> int | None:
+    return _standing_rule(faults, "no_allowance", wallet)
+
+
+def _standing_rule(faults: Faults, fault: str, wallet: str | None = None) -> int | None:
     if not faults.concern(Point.ACCOUNT):
         return None
     for number, rule in enumerate(faults.plan.rules):
-        is_meant = rule.text in ("", wallet) or account_name(rule.text) == wallet
-        if (rule.at, rule.fault) == (Point.ACCOUNT, "no_allowance") and is_meant:
+        is_meant = wallet is None or rule.text in ("", wallet) or account_name(rule.text) == wallet
+        if (rule.at, rule.fault) == (Point.ACCOUNT, fault) and is_meant:
             return number
     return None
 

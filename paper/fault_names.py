@@ -62,7 +62,7 @@ NAMES: Mapping[Point, tuple[str, ...]] = {
     Point.RTDS: LINE_FAULTS,
     Point.CHAIN: (*LINE_FAULTS, RPC_ERROR, REORG),
     Point.DATA_API: ("stale", "error"),
-    Point.ACCOUNT: ("drain", "no_allowance"),
+    Point.ACCOUNT: ("drain", "no_allowance", "geoblocked", "closed_only"),
     Point.RELAY: (*BROKEN_RELAYS, *COURSES_OF_RELAY),
 }
 

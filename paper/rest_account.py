@@ -6,7 +6,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from paper.auth import INVALID_KEY, ApiKey
-from paper.fault_actions import lacks_allowance
+from paper.fault_actions import blocked_place, is_closed_only, lacks_allowance
 from paper.model import Dialect, OrderRefusedError, OrderStatus, OrderType, Trade
 from paper.rest import Call, keyed, login, public
 from paper.rows import order_row, page_row, trade_row
@@ -109,9 +109,9 @@ def validate_readonly_key(call: Call) -> Json:
     return "OK"
 
 
-def closed_only(_call: Call, _key: ApiKey) -> Json:
-    """Tell that the account may open positions."""
-    return {"closed_only": False}
+def closed_only(call: Call, key: ApiKey) -> Json:
+    """Tell whether the account may only close positions; it may not unless a plan says so."""
+    return {"closed_only": is_closed_only(call.site.venue.faults, key.wallet)}
 
 
 def get_order(call: Call, key: ApiKey) -> Json:
@@ -208,9 +208,11 @@ def rate_limit_tier(_call: Call, _key: ApiKey) -> Json:
     return {"tier": "Standard", "orders_per_second": 40, "burst": 60, "cancels_per_second": 80}
 
 
-def geoblock(_call: Call) -> Json:
-    """Tell that nobody is blocked; ZZ is the code for no country."""
-    return {"blocked": False, "ip": "127.0.0.1", "country": "ZZ", "region": ""}
+def geoblock(call: Call) -> Json:
+    """Tell that nobody is blocked unless a plan says so; ZZ is the code for no country."""
+    country = blocked_place(call.site.venue.faults)
+    told = {"ip": "127.0.0.1", "country": country or "ZZ", "region": ""}
+    return {"blocked": bool(country), **told}
 
 
 def one_page(items: Sequence[Item], cursor: str | None, size: int) -> tuple[Sequence[Item], str]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import (
+    admission,
     breakers,
     differences,
     equity,
@@ -182,6 +183,8 @@ class PostgresStore:
     load_cursor = events.load_cursor
     save_cursor = events.save_cursor
 
+    hold_trip = admission.hold_trip
+    end_trip = admission.end_trip
     halt_entries = breakers.halt_entries
     halt_wallet = breakers.halt_wallet
     halt_token = breakers.halt_token

@@ -29,6 +29,12 @@ class Breaker(StrEnum):
     """A closing at a loss: no entries in its market for a while."""
     WHALE_COOLDOWN = "WHALE_COOLDOWN"
     """A closing at a loss: no entries after its whale for a while."""
+    GEOBLOCK = "GEOBLOCK"
+    """The venue takes no orders from where we are: no entries until it says otherwise."""
+    CLOSED_ONLY = "CLOSED_ONLY"
+    """The account may only close positions: no entries until the venue says otherwise."""
+    CLOCK = "CLOCK"
+    """Our clock and the venue's differ too much: no entries until they agree."""
 
     @property
     def is_keyed(self) -> bool:

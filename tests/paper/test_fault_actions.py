@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paper.fault_actions import ActionError
-from paper.faults import Fault, FaultPlan, Point
+from paper.fault_actions import ActionError, blocked_place, is_closed_only
+from paper.faults import Fault, FaultPlan, Faults, Point
 from paper.ledger import BANK, DRAINED
 from paper.model import MICROS
 from tests.paper.engine_room import ANNA, Room, Wish, is_balanced, open_room
@@ -55,3 +55,22 @@ def test_the_wallets_of_the_crowd_are_spared(room: Room) -> None:
     wallet = room.venue._company.floor.crowd.wallet("anybody")
     with pytest.raises(ActionError):
         room.venue.put_faults(a_drain(wallet))
+
+
+def test_a_place_is_blocked_while_a_plan_says_so() -> None:
+    faults = Faults(FaultPlan((Fault(at=Point.ACCOUNT, fault="geoblocked", text="KP"),)))
+    assert blocked_place(faults) == "KP"
+    assert faults.struck == (1,)
+    faults.replace(FaultPlan((Fault(at=Point.ACCOUNT, fault="geoblocked"),)))
+    assert blocked_place(faults) == "US"
+    faults.replace(FaultPlan())
+    assert blocked_place(faults) == ""
+
+
+def test_one_wallet_or_all_may_only_close_while_a_plan_says_so() -> None:
+    faults = Faults(FaultPlan((Fault(at=Point.ACCOUNT, fault="closed_only", text=ANNA.lower()),)))
+    assert is_closed_only(faults, ANNA)
+    assert not is_closed_only(faults, "0x" + "99" * 20)
+    faults.replace(FaultPlan((Fault(at=Point.ACCOUNT, fault="closed_only"),)))
+    assert is_closed_only(faults, "0x" + "99" * 20)
+    assert not is_closed_only(Faults(), ANNA)
