@@ -12,6 +12,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from codec_keys import CodecFile
 from embedded.temporal_keys import TemporalKeyFiles
 from exchange.polymarket.endpoints import PRODUCTION, VenueEndpoints
 from exchange.secret import PrivateUrl, Secret, secrets_of_url
@@ -148,6 +149,11 @@ class Settings(BaseSettings):
             api_key=self.temporal_api_key_file,
             server_name=self.temporal_server_name,
         )
+
+    @property
+    def codec(self) -> CodecFile:
+        """Return where the keys lie that encrypt what Temporal keeps."""
+        return CodecFile(self.codec_keys, allows_plain=self.codec_allow_plain)
 
     @property
     def holds_a_key(self) -> bool:

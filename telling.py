@@ -14,6 +14,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from codec_keys import CodecFile
 from embedded.addresses import load_addresses
 from embedded.errors import UnreachableError
 from embedded.temporal_keys import TemporalKeyFiles
@@ -38,6 +39,10 @@ class OperatedStack(Stack, Protocol):
     @property
     def temporal_keys(self) -> TemporalKeyFiles:
         """Return where the keys of a connection to it lie."""
+
+    @property
+    def codec(self) -> CodecFile:
+        """Return where the keys lie that encrypt what it keeps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from codec import converter_of
+from codec_keys import NO_CODEC, CodecFile, CodecKeysError
 from embedded.errors import UnreachableError
 from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles, refuse_stranger
 
@@ -25,6 +26,10 @@ class TemporalPlace(Protocol):
     def temporal_keys(self) -> TemporalKeyFiles:
         """Return where the keys of the connection lie."""
 
+    @property
+    def codec(self) -> CodecFile:
+        """Return where the keys lie that encrypt what it keeps."""
+
 
 TemporalRefusedError = UnreachableError
 """What is raised where no second try can help, for those who do not know the stack's errors."""
@@ -37,6 +42,7 @@ class Place:
     temporal_address: str
     temporal_namespace: str
     temporal_keys: TemporalKeyFiles = NO_KEY_FILES
+    codec: CodecFile = NO_CODEC
 
 
 async def connect_temporal(
@@ -53,11 +59,13 @@ async def connect_temporal(
         return await Client.connect(
             where,
             namespace=place.temporal_namespace,
-            data_converter=pydantic_data_converter,
+            data_converter=converter_of(place.codec, place.temporal_namespace),
             tls=keys.tls,
             api_key=keys.api_key,
             lazy=lazy,
         )
+    except CodecKeysError as error:
+        raise UnreachableError(str(error)) from error
     except RuntimeError as error:
         refuse_stranger(error, where)
         raise

@@ -11,6 +11,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import telling
 from activities.records import Command
+from codec_keys import NO_CODEC, CodecFile
 from command import (
     ClearHalt,
     ListHalts,
@@ -93,6 +94,7 @@ class Stack:
     temporal_address: str = ""
     temporal_namespace: str = "default"
     temporal_keys: TemporalKeyFiles = NO_KEY_FILES
+    codec: CodecFile = NO_CODEC
     rules: Rules = DEFAULT
 
 

@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.records import Command
+from codec_keys import NO_CODEC, CodecFile
 from command import TellTrade, TradeCommand
 from embedded.addresses import Addresses, save_addresses
 from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles
@@ -34,6 +35,7 @@ class Stack:
     temporal_address: str = ""
     temporal_namespace: str = "default"
     temporal_keys: TemporalKeyFiles = NO_KEY_FILES
+    codec: CodecFile = NO_CODEC
     rules: Rules = DEFAULT
 
 

@@ -7,6 +7,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.records import Command
+from codec_keys import NO_CODEC, CodecFile
 from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles
 from inquire import InquireError
 from telling import Message, connect, tell
@@ -42,6 +43,7 @@ class Stack:
     temporal_address: str = ""
     temporal_namespace: str = "default"
     temporal_keys: TemporalKeyFiles = NO_KEY_FILES
+    codec: CodecFile = NO_CODEC
     database_url: str = ""
     rules: Rules = DEFAULT
 

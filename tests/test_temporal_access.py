@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from codec_keys import CodecFile
 from embedded.outside import check_temporal
 from embedded.temporal_keys import TemporalKeyFiles
 from temporal_access import Place, TemporalRefusedError, connect_temporal
@@ -80,3 +81,9 @@ async def test_a_key_that_is_not_there_is_told_before_anything_connects(tmp_path
     files = TemporalKeyFiles(api_key=tmp_path / "gone")
     with pytest.raises(TemporalRefusedError, match="API_KEY_FILE"):
         await connect_temporal(Place("127.0.0.1:9", "default", files))
+
+
+async def test_keys_of_the_codec_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    place = Place("127.0.0.1:9", "default", codec=CodecFile(tmp_path / "none"))
+    with pytest.raises(TemporalRefusedError, match="WHALECOPY_CODEC_KEYS: .* cannot be read"):
+        await connect_temporal(place)
