@@ -85,5 +85,5 @@ async def test_a_key_that_is_not_there_is_told_before_anything_connects(tmp_path
 
 async def test_keys_of_the_codec_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     place = Place("127.0.0.1:9", "default", codec=CodecFile(tmp_path / "none"))
-    with pytest.raises(TemporalRefusedError, match="WHALECOPY_CODEC_KEYS: .* cannot be read"):
+    with pytest.raises(TemporalRefusedError, match=r"WHALECOPY_CODEC_KEYS: .* cannot be read"):
         await connect_temporal(place)
