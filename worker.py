@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import aiohttp
@@ -41,6 +41,7 @@ from activities.risk import RiskActivities, RiskPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
+from activities.turnstile import Turnstile
 from embedded.errors import EmbeddedError
 from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
 from exchange.polymarket.admission import PolymarketAdmission
@@ -68,6 +69,7 @@ from storage.port import StorageError
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
 from temporal_access import connect_temporal
+from trading.orders import Intent
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.guard import RiskGuardWorkflow
@@ -93,6 +95,12 @@ class Parts:
     registry: CollectorRegistry
     pace: Pace
     brake: Brake
+    turnstile: Turnstile = field(default_factory=Turnstile)
+
+    def sent(self, intent: Intent) -> None:
+        """Let a copy of an order out, or raise; then count it for the pace."""
+        self.turnstile.let_out(intent)
+        self.pace.sent(intent)
 
 
 async def run_worker(settings: Settings) -> None:
@@ -135,6 +143,7 @@ async def run_worker(settings: Settings) -> None:
                     reconcile.run(),
                     halts.run(),
                     guard.run(),
+                    parts.turnstile.keep(parts.store.halt_wallet, utc_now),
                 )
             finally:
                 await metrics.cleanup()
@@ -192,7 +201,7 @@ class Desk:
             parts.access,
             parts.account.trading,
             parts.account.signer,
-            GatewayParts(fees, OrderFormV2(), parts.pace.sent),
+            GatewayParts(fees, OrderFormV2(), parts.sent),
         )
         markets = MarketDesk(PolymarketMarketData(parts.access, fees), parts.store, utc_now)
         account = PolymarketAccount(parts.access, parts.account.trading, gateway, fees)
@@ -259,6 +268,7 @@ def _activities(
                 parts.bell,
                 lease,
                 SendGate(rules.throttle, utc_now, brake=parts.brake.holds),
+                parts.turnstile,
             ),
             rules.orders,
             utc_now,

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.evidence import Detective, tell_alive
 from activities.records import FillReport
 from activities.send_gate import NO_WAIT, SendGate
+from activities.turnstile import Turnstile
 from exchange.port import OrderGateway, UnavailableError
 from storage.port import Bell, FencedError, Lease, OrderStore
 from trading.orders import Intent, OrderProgress, Ruling
@@ -40,6 +41,7 @@ class OrderPorts:
     bell: Bell
     lease: Lease
     gate: SendGate
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
 
 class OrderActivities:
@@ -158,9 +160,12 @@ class OrderActivities:
         """Take the right to send; a stack that lost the wallet must not try again."""
         epoch = self._ports.lease.epoch
         try:
-            return await self._ports.orders.begin_sending(order_hash, epoch, self._clock())
+            may_send = await self._ports.orders.begin_sending(order_hash, epoch, self._clock())
         except FencedError as error:
             raise ApplicationError(str(error), type=FENCED, non_retryable=True) from error
+        if may_send:
+            self._ports.turnstile.admit(order_hash)
+        return may_send
 
     async def _post(self, intent: Intent, progress: OrderProgress) -> SubmitOutcome:
         tell_alive()
@@ -204,6 +209,7 @@ class OrderActivities:
 
         A first copy never left, so the order is over; after an earlier one it stays unknown.
         """
+        self._ports.turnstile.withdraw(progress.order_hash)
         is_first = progress.state is OrderState.PREPARED
         state = OrderState.CANCELLED if is_first else OrderState.UNKNOWN
         ruling = Ruling(state, "not sent: the kill switch was pulled")

@@ -1,7 +1,7 @@
 """Check every limit again and, in one transaction, reserve the worst case and commit the intent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio import activity
@@ -18,10 +18,14 @@ from storage.port import (
     SignalStore,
     StoredSignal,
 )
+from trading.filters import check_market
 from trading.orders import Intent
+from trading.pretrade import Asked, PriceRules, check_cost, check_price
 from trading.risk import entry_deadline
 from trading.rules import RiskRules, Rules
 from trading.types import (
+    ONE,
+    ZERO,
     IntentId,
     Market,
     OrderHash,
@@ -34,6 +38,7 @@ from trading.types import (
     SignalState,
     TokenId,
     Wallet,
+    WhaleSignal,
 )
 
 
@@ -57,6 +62,7 @@ class _Subject:
     position_id: PositionId
     order_type: OrderType
     expires_at: datetime
+    signal: WhaleSignal | None = None  # what an entry copies
 
 
 class RiskActivities:
@@ -85,7 +91,29 @@ class RiskActivities:
             intent = self._intent(attempt, estimate, subject, market, now)
         except ValueError:
             return _no(attempt, estimate, Reason.SIZE_TOO_SMALL, SignalState.FILTERED)
+        reason = self._refuse(subject.signal, market, intent, now)
+        if reason is not None:
+            return _no(attempt, estimate, reason, SignalState.RISK_REJECTED)
         return await self._commit(attempt, estimate, intent)
+
+    def _refuse(
+        self, signal: WhaleSignal | None, market: Market, intent: Intent, now: datetime
+    ) -> Reason | None:
+        """Hold what will be signed against market, price and cost, whatever was decided before.
+
+        The whale's price was in the whale's own band, or there would be no attempt.
+        """
+        if signal is None:
+            return None
+        rules, order = self._rules, intent.order
+        unbanded = replace(rules.filters, price_min=Price(ZERO), price_max=Price(ONE))
+        closing = check_market(signal, market, now, unbanded)
+        if closing is not None:
+            return closing.reason
+        asked = Asked(intent.side, order.price, market.tick_size)
+        prices = PriceRules(rules.filters, rules.slippage, rules.exits)
+        breach = check_price(asked, prices, signal.price) or check_cost(order.cost_max, rules.risk)
+        return None if breach is None else breach.reason
 
     async def _commit(self, attempt: Attempt, estimate: Estimate, intent: Intent) -> Ticket:
         orders, now = self._ports.orders, self._clock()
@@ -129,6 +157,7 @@ class RiskActivities:
             position_id=PositionId(""),
             order_type=rules.entry_order_type,
             expires_at=deadline,
+            signal=stored.signal,
         )
 
     def _intent(

@@ -194,9 +194,9 @@ class ReconcileRules:
     """How often our books are held against the venue's, and when a difference is a real one."""
 
     look_every: timedelta = timedelta(seconds=2)  # for what is due
-    trades_every: timedelta = timedelta(seconds=10)
+    trades_every: timedelta = timedelta(seconds=8)  # a foreign trade is due to halt after 10 s
     trades_overlap: timedelta = timedelta(minutes=60)
-    orders_every: timedelta = timedelta(seconds=10)
+    orders_every: timedelta = timedelta(seconds=5)  # a foreign order, too
     balances_every: timedelta = timedelta(seconds=10)  # 30 s would do; a halt is due after 75 s
     suspects_every: timedelta = timedelta(seconds=5)  # while something differs
     full_every: timedelta = timedelta(minutes=5)

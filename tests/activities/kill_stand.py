@@ -143,6 +143,7 @@ class Stand:
             signal(name),
             wallet=whale,
             token_id=self.market.token_ids[0],
+            price=HIGH,
             traded_at=now(),
             detected_at=now(),
         )

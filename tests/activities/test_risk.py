@@ -44,11 +44,28 @@ async def test_what_the_venue_would_not_take_is_not_committed(desk: Desk) -> Non
 
 async def test_an_entry_over_a_limit_is_refused_and_reserves_nothing(desk: Desk) -> None:
     await desk.tell()
-    ticket = await desk.risk.check_risk(replace(ENTRY, size=shares(3000)), ESTIMATE)
+    desk.rules = replace(desk.rules, risk=replace(desk.rules.risk, position_max=usd(51)))
+    ticket = await desk.risk.check_risk(ENTRY, ESTIMATE)
     assert (ticket.reason, ticket.ended_as) == (Reason.POSITION_LIMIT, SignalState.RISK_REJECTED)
     assert not await desk.reserved()
     await desk.store.record_deposit(usd(-9_999), "withdrawn", desk.clock())
     assert (await desk.risk.check_risk(ENTRY, ESTIMATE)).reason is Reason.BALANCE_TOO_LOW
+
+
+async def test_what_would_be_signed_is_held_against_market_price_and_cost(desk: Desk) -> None:
+    await desk.tell()
+    above = replace(ESTIMATE, limit_price=price("0.53"))
+    big = replace(ENTRY, size=shares(2000))
+    assert (await desk.risk.check_risk(ENTRY, above)).reason is Reason.PRICE_OUT_OF_BAND
+    assert (await desk.risk.check_risk(big, ESTIMATE)).reason is Reason.ORDER_THROTTLE
+    assert desk.venue.market is not None
+    closing = replace(desk.venue.market, ends_at=desk.clock() + timedelta(minutes=59))
+    await desk.store.save_market(closing, desk.clock())
+    assert (await desk.risk.check_risk(ENTRY, ESTIMATE)).reason is Reason.END_TOO_NEAR
+    await desk.store.save_market(replace(closing, accepts_orders=False), desk.clock())
+    ticket = await desk.risk.check_risk(ENTRY, ESTIMATE)
+    assert (ticket.reason, ticket.ended_as) == (Reason.MARKET_CLOSED, SignalState.RISK_REJECTED)
+    assert not await desk.reserved()
 
 
 async def test_an_exit_never_offers_more_than_is_held(desk: Desk) -> None:
