@@ -13,6 +13,10 @@ from typing import Any, NoReturn
 PR_SET_DUMPABLE = 4  # of <linux/prctl.h>
 
 
+BUILD = "0.1.0"
+"""Which code this is; Temporal hears it from each worker."""
+
+
 def utc_now() -> datetime:
     """Return the wall clock as aware UTC."""
     return datetime.now(UTC)

@@ -59,7 +59,7 @@ from ingest.guard import GuardKeeper
 from ingest.owners import TemporalOwners
 from ingest.pace import Pace
 from ingest.reconcile import ReconcileKeeper
-from process import leave, until_stopped, utc_now
+from process import BUILD, leave, until_stopped, utc_now
 from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
 from storage.halt_file import HaltFile
@@ -225,7 +225,7 @@ def _worker(client: Client, activities: Sequence[Callable[..., object]], pace: P
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=5),
         interceptors=[CrowdControl(pace)],
-        build_id="0.1.0",
+        build_id=BUILD,
     )
 
 

@@ -26,6 +26,7 @@ COMPOSITION_ROOTS = {
     "bench/_stand.py",
     "cli.py",
     "dashboard/__main__.py",
+    "doctor.py",
     "ingest/__main__.py",
     "inquire.py",
     "launch.py",

@@ -18,22 +18,28 @@ from trading.admission import Geoblock
 from trading.types import Usd, Wallet
 
 
+async def fetch_geoblock(access: VenueAccess) -> Geoblock:
+    """Return what the venue says of our place: its page tells, not the order book; no key needed.
+
+    Source: docs.polymarket.com, API reference, geoblock.
+    """
+    rest = Rest(access, access.endpoints.geoblock_url)
+    return read_geoblock(_required(await rest.fetch(""), "geoblock"))
+
+
 class PolymarketAdmission:
     """Implements Admission against the venue."""
 
     def __init__(self, access: VenueAccess, account: TradingAccount) -> None:
         """Ask for one account."""
         self._account = account
-        self._geoblock = Rest(access, access.endpoints.geoblock_url)
+        self._access = access
         self._clob = PrivateRest(access, account.user)
         self._public = PolymarketMarketData(access)
 
     async def fetch_geoblock(self) -> Geoblock:
-        """Return what the venue says of our place: an address of its page, not of the order book.
-
-        Source: docs.polymarket.com, API reference, geoblock.
-        """
-        return read_geoblock(_required(await self._geoblock.fetch(""), "geoblock"))
+        """Return what the venue says of our place."""
+        return await fetch_geoblock(self._access)
 
     async def fetch_closed_only(self) -> bool:
         """Tell whether the account may only close positions."""
