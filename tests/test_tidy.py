@@ -25,6 +25,8 @@ COMPOSITION_ROOTS = {
     "account.py",
     "bench/_stand.py",
     "cli.py",
+    "codec_command.py",
+    "codec_server.py",
     "dashboard/__main__.py",
     "doctor.py",
     "ingest/__main__.py",
