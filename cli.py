@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from codec_command import (
+    CODEC,
+    SERVE,
+    CodecCommandError,
+    add_codec_command,
+    ask_codec,
+)
 from command import COMMANDS, add_commands, ask_of
 from halt_command import GUARD_COMMANDS, add_guard_commands, guard_ask_of
 from portfolio_command import EXPORT, PNL, add_portfolio_commands, export_of
@@ -65,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add_portfolio_commands(commands.add_parser)
     reconciled = commands.add_parser(RECONCILE, help="hold our books against the venue's, now")
     reconciled.add_argument("--json", action="store_true", help="print one JSON value")
+    add_codec_command(commands.add_parser(CODEC, help="the keys of what Temporal keeps"))
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["migrate"])
     return parser
@@ -254,6 +262,21 @@ def _print(answer: "Answer", *, as_json: bool) -> int:
     return DONE
 
 
+def _codec(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from settings import load_settings
+
+    settings = load_settings()
+    if options.action == SERVE:
+        server = str(ROOT / "codec_server.py")
+        os.execv(sys.executable, [sys.executable, server])  # noqa: S606 - it is us
+    try:
+        told = ask_codec(settings, options.action)
+    except CodecCommandError as error:
+        return _refuse(str(error))
+    sys.stdout.write(f"{told}\n")
+    return DONE
+
+
 def _db(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from embedded.errors import EmbeddedError
     from settings import load_settings
@@ -303,6 +326,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "paper": _paper,
     "backtest": _backtest,
     "db": _db,
+    CODEC: _codec,
     RECONCILE: _reconcile,
     "why": _query,
     PNL: _pnl,

@@ -25,7 +25,6 @@ COMPOSITION_ROOTS = {
     "account.py",
     "bench/_stand.py",
     "cli.py",
-    "codec_command.py",
     "codec_server.py",
     "dashboard/__main__.py",
     "doctor.py",
