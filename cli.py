@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # imported when it is needed: it takes a while
 
 DONE, REFUSED, USAGE = 0, 1, 2
 RECONCILE = "reconcile"
+DOCTOR = "doctor"
 REPLAY_SPEED = Decimal(5)
 ROOT = Path(__file__).resolve().parent
 
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     reconciled = commands.add_parser(RECONCILE, help="hold our books against the venue's, now")
     reconciled.add_argument("--json", action="store_true", help="print one JSON value")
     add_codec_command(commands.add_parser(CODEC, help="the keys of what Temporal keeps"))
+    examined = commands.add_parser(DOCTOR, help="look at everything that trading needs")
+    examined.add_argument("--json", action="store_true", help="print one JSON object")
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["migrate"])
     return parser
@@ -113,6 +116,7 @@ def _count(text: str) -> int:
 
 def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from account import AccountError
+    from doctor import UnfitError
     from embedded.errors import EmbeddedError
     from launch import LaunchError, UpOptions, up
     from settings import TradingMode, load_settings
@@ -135,7 +139,7 @@ def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         return _refuse("expected LIVE_TRADING=yes beside --mode live, nothing is sent")
     if asked.tape is not None and not asked.tape.is_file():
         return _refuse(f"expected a tape, found no file {asked.tape}")
-    told = (EmbeddedError, LaunchError, AccountError, StorageError)
+    told = (EmbeddedError, LaunchError, AccountError, StorageError, UnfitError)
     try:
         return asyncio.run(_until_signal(lambda: up(asked, settings)))
     except told as error:
@@ -257,6 +261,16 @@ def _reconcile(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return DONE if found.is_equal else REFUSED
 
 
+def _doctor(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from doctor import run_doctor
+    from doctor_page import as_json
+    from settings import load_settings
+
+    found, words = asyncio.run(run_doctor(load_settings()))
+    sys.stdout.write((json.dumps(as_json(found)) if options.json else words) + "\n")
+    return DONE if found.is_fit else REFUSED
+
+
 def _print(answer: "Answer", *, as_json: bool) -> int:
     sys.stdout.write((json.dumps(answer.as_json()) if as_json else answer.as_text()) + "\n")
     return DONE
@@ -328,6 +342,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "db": _db,
     CODEC: _codec,
     RECONCILE: _reconcile,
+    DOCTOR: _doctor,
     "why": _query,
     PNL: _pnl,
     EXPORT: _export,

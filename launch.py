@@ -14,6 +14,7 @@ from uuid import uuid4
 import aiohttp
 
 from account import load_account
+from doctor import admit
 from embedded.addresses import Addresses
 from embedded.ports import free_port
 from embedded.services import ProcessEvent, ProcessEventKind, Service, Stage
@@ -183,6 +184,7 @@ async def _start_processes(
     else:
         forget_venue(home)
     await _prepare_account(env)
+    await _examine(addresses, settings, mode)
     dashboard_port = free_port(settings.dashboard_port)  # chosen late: nothing holds it for us
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
     services = [
@@ -296,6 +298,18 @@ async def _prepare_account(env: Mapping[str, str]) -> None:
     )
     if await process.wait():
         raise LaunchError("the trading account could not be prepared; the reason is above")
+
+
+async def _examine(addresses: Addresses, settings: Settings, mode: TradingMode) -> None:
+    """Let live trading begin only when nothing is red; our processes look again themselves."""
+    if mode is TradingMode.LIVE:
+        there = {
+            "database_url": addresses.database_url,
+            "redis_url": addresses.redis_url,
+            "temporal_address": addresses.temporal_address,
+            "trading_mode": mode,
+        }
+        await admit(settings.model_copy(update=there), holds_key=True)
 
 
 async def start_play(running: Running) -> None:

@@ -42,6 +42,7 @@ from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
 from activities.turnstile import Turnstile
+from doctor import UnfitError, admit
 from embedded.errors import EmbeddedError
 from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
 from exchange.polymarket.admission import PolymarketAdmission
@@ -106,6 +107,7 @@ class Parts:
 async def run_worker(settings: Settings) -> None:
     """Work until told to stop: hold the wallet's lease, dispatch signals, run workflows."""
     await wait_for_schema(settings.database_url)
+    await admit(settings, holds_key=True)
     async with _parts(settings) as parts:
         lease = WalletLease(parts.store, parts.account.trading.funder, _holder(settings), utc_now)
         await lease.acquire()
@@ -363,7 +365,7 @@ def main() -> int:
     work = prepare(settings) if only_prepares else run_worker(settings)
     try:
         uvloop.run(work)
-    except (AccountError, EmbeddedError, ExchangeError, StorageError) as error:
+    except (AccountError, EmbeddedError, ExchangeError, StorageError, UnfitError) as error:
         return _fail(str(error))
     return 0
 

@@ -10,6 +10,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from account import AccountError, load_account
+from doctor import UnfitError, admit
 from exchange.polymarket.account import PolymarketBooks
 from exchange.polymarket.activity import ActivityApi
 from exchange.polymarket.chain import ChainFeed
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 async def run_ingest(settings: Settings) -> None:
     """Listen until told to stop: whales, our own account, and the prices of what we hold."""
     await wait_for_schema(settings.database_url)
+    await admit(settings, holds_key=False)
     registry = CollectorRegistry()
     account = load_account(settings)
     async with aiohttp.ClientSession() as session:
@@ -148,7 +150,7 @@ def main() -> int:
     set_up_logging("ingest", as_json=settings.log_json)
     try:
         uvloop.run(run_ingest(settings))
-    except (AccountError, StorageError, TemporalRefusedError) as error:
+    except (AccountError, StorageError, TemporalRefusedError, UnfitError) as error:
         return _fail(str(error))
     return 0
 
