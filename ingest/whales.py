@@ -8,17 +8,18 @@ from decimal import Decimal
 import structlog
 
 from exchange.port import (
-    ClosedPosition,
     LeaderboardRow,
     UnavailableError,
     WhaleHistory,
     WireError,
 )
 from ingest.wanted import Wanted
-from storage.port import FactStore, StorageError, StorageUnavailableError, WhaleRecord
+from storage.port import StorageError, StorageUnavailableError, WhaleRecord
+from storage.whale_port import WhaleFacts
 from trading.decide import WhaleStanding
-from trading.types import ZERO, Usd, Wallet
-from trading.whales import ClosedTrade, WhaleScore, score_whale
+from trading.track_record import TrackRecord, study
+from trading.types import Wallet
+from trading.whales import ClosedTrade
 
 LEADERS = 10
 IMPORTED = "whales_imported"
@@ -34,7 +35,7 @@ class WhaleBook:
     def __init__(
         self,
         history: WhaleHistory,
-        facts: FactStore,
+        facts: WhaleFacts,
         configured: Sequence[Wallet],
         clock: Callable[[], datetime],
     ) -> None:
@@ -97,58 +98,39 @@ class WhaleBook:
         except WireError as error:
             log.warning("whale_not_scored", wallet=wallet, error=str(error))
             return
-        record = _record(wallet, closed, leader, self._clock())
-        await self._facts.save_whale(record, self._clock())
+        now = self._clock()
+        trades = [ClosedTrade(c.closed_at, c.cost, c.pnl, c.category) for c in closed]
+        record = study(trades, now)
+        await self._facts.save_whale(_record(wallet, record, leader), now)
+        await self._facts.save_score(wallet, record, now)
+        if record.baseline is not None:
+            await self._facts.begin_edge(wallet, record.baseline, now)
         log.info(
             "whale_scored",
             wallet=wallet,
-            quality_score=str(record.standing.quality_score.quantize(Decimal("0.001"))),
-            closed_trades=record.standing.closed_trades,
+            quality_score=str(record.score.quality_score.quantize(Decimal("0.001"))),
+            closed_trades=record.score.closed_trades,
         )
 
 
-def _record(
-    wallet: Wallet,
-    closed: Sequence[ClosedPosition],
-    leader: LeaderboardRow | None,
-    now: datetime,
-) -> WhaleRecord:
-    trades = [ClosedTrade(c.closed_at, c.cost, c.pnl, c.category) for c in closed]
-    score = score_whale(trades, now)
-    gains = sum((t.pnl for t in trades if t.pnl > 0), ZERO)
-    losses = -sum((t.pnl for t in trades if t.pnl < 0), ZERO)
+def _record(wallet: Wallet, record: TrackRecord, leader: LeaderboardRow | None) -> WhaleRecord:
+    score = record.score
     return WhaleRecord(
-        standing=_standing(wallet, score),
+        standing=WhaleStanding(
+            wallet=wallet,
+            is_followed=True,
+            is_paused=False,
+            quality_score=score.quality_score,
+            win_rate=score.win_rate,
+            closed_trades=score.closed_trades,
+        ),
         pseudonym=leader.name if leader is not None else wallet,
         total_volume=leader.volume if leader is not None else score.volume,
-        total_trades=len(trades),
-        roi=(gains - losses) / score.volume if score.volume > 0 else None,
+        total_trades=record.total_trades,
+        roi=None,
         sharpe_ratio=None,
-        max_drawdown=_max_drawdown([t.pnl for t in trades], score.volume),
-        profit_factor=gains / losses if losses > 0 else None,
+        max_drawdown=None,
+        profit_factor=None,
         rank=leader.rank if leader is not None else None,
         is_invented=leader.is_invented if leader is not None else False,
     )
-
-
-def _standing(wallet: Wallet, score: WhaleScore) -> WhaleStanding:
-    return WhaleStanding(
-        wallet=wallet,
-        is_followed=True,
-        is_paused=False,
-        quality_score=score.quality_score,
-        win_rate=score.win_rate,
-        closed_trades=score.closed_trades,
-    )
-
-
-def _max_drawdown(pnls: Sequence[Usd], volume: Usd) -> Decimal | None:
-    """Return the deepest fall of the summed P&L from its peak, as a share of all put in."""
-    if volume <= 0:
-        return None
-    total = peak = deepest = ZERO
-    for pnl in pnls:
-        total += pnl
-        peak = max(peak, total)
-        deepest = max(deepest, peak - total)
-    return deepest / volume

@@ -15,6 +15,7 @@ WALLETS_MIN = 5
 
 _Z = Decimal("1.96")
 _FIELLER = Decimal("1.06")
+_KEPT = Decimal("0.00000001")
 _NEARLY_ONE = Decimal("0.999999")
 
 
@@ -33,19 +34,28 @@ class RankCorrelation:
         return self.low > 0
 
 
-def out_of_sample(histories: Iterable[Sequence[ClosedTrade]]) -> RankCorrelation | None:
-    """Hold each wallet's score, by its earlier half, against the mean result of its later half.
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """A wallet's score by the earlier half of its trades, and the later half's mean result."""
 
-    None when fewer than 5 wallets have 20 trades.
-    """
-    scores, later = [], []
-    for trades in histories:
-        usable = sorted((t for t in trades if t.cost > 0), key=lambda t: t.closed_at)
-        if len(usable) >= HISTORY_MIN:
-            half = len(usable) // 2
-            scores.append(quality_parts(usable[:half]).score)
-            later.append(mean([trade.result for trade in usable[half:]]))
-    return rank_correlation(scores, later)
+    score: Decimal
+    later: Decimal
+
+
+def halve(trades: Iterable[ClosedTrade]) -> Halves | None:
+    """Score the earlier half of a history and take the later one's result; None below 20 trades."""
+    usable = sorted((t for t in trades if t.cost > 0), key=lambda t: t.closed_at)
+    if len(usable) < HISTORY_MIN:
+        return None
+    half = len(usable) // 2
+    score = quality_parts(usable[:half]).score
+    later = mean([trade.result for trade in usable[half:]])
+    return Halves(score.quantize(_KEPT), later.quantize(_KEPT))
+
+
+def out_of_sample(halves: Sequence[Halves]) -> RankCorrelation | None:
+    """Hold wallets' scores against what came after them; None for fewer than 5 wallets."""
+    return rank_correlation([h.score for h in halves], [h.later for h in halves])
 
 
 def rank_correlation(first: Sequence[Decimal], second: Sequence[Decimal]) -> RankCorrelation | None:

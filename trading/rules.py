@@ -214,6 +214,17 @@ class ReconcileRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreRules:
+    """How often followed wallets are scored again, and how gently their histories are asked for."""
+
+    every: timedelta = timedelta(days=1)
+    apart: timedelta = timedelta(milliseconds=200)  # between two wallets
+    batch: int = 20  # wallets of one step
+    tries: int = 5  # of a wallet whose history does not come; then it is left out
+    compared_max: int = 500  # wallets whose halves are held against each other
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All rules together."""
 
@@ -229,6 +240,7 @@ class Rules:
     sweep: SweepRules = field(default_factory=SweepRules)
     redemption: RedemptionRules = field(default_factory=RedemptionRules)
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
+    scores: ScoreRules = field(default_factory=ScoreRules)
 
     def with_entry_order_type(self, order_type: OrderType) -> "Rules":
         """Return these rules with another time in force for entries."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from trading.edge import Baseline, baseline_of
+from trading.evidence import Halves, halve
 from trading.moments import drawdown_of
 from trading.types import ZERO
 from trading.whales import ClosedTrade, WhaleScore, score_whale
@@ -15,6 +17,8 @@ class TrackRecord:
     """A score with the plain figures beside it; None where nothing went in or was lost.
 
     `max_drawdown` is the deepest fall of the summed P&L from its peak, as a share of all put in.
+    `baseline` and `halves` need 20 trades: by the one its edge is watched from here on, the other
+    is its part in telling whether scores say anything.
     """
 
     score: WhaleScore
@@ -22,6 +26,8 @@ class TrackRecord:
     max_drawdown: Decimal | None
     profit_factor: Decimal | None
     total_trades: int
+    baseline: Baseline | None = None
+    halves: Halves | None = None
 
 
 def study(trades: Sequence[ClosedTrade], now: datetime) -> TrackRecord:
@@ -36,6 +42,8 @@ def study(trades: Sequence[ClosedTrade], now: datetime) -> TrackRecord:
         max_drawdown=drawdown_of([t.pnl for t in trades]) / volume if volume > 0 else None,
         profit_factor=gains / losses if losses > 0 else None,
         total_trades=len(trades),
+        baseline=baseline_of([t.result for t in trades if t.cost > 0]),
+        halves=halve(trades),
     )
 
 

@@ -48,6 +48,13 @@ OVERRIDE_BREAKER = "override_breaker"
 """Signals and updates of a wallet's guard."""
 
 
+PROGRESS = "progress"
+"""Query of a scoring: its tally so far."""
+
+SCORE_SCHEDULE = "score-whales"
+"""The schedule that scores every followed wallet; its workflows' ids begin with it."""
+
+
 def copy_trade_id(signal_id: SignalId) -> str:
     """Return the workflow id of a signal's trade."""
     return f"copy-trade/{signal_id}"
@@ -66,3 +73,8 @@ def reconcile_id(wallet: Wallet) -> str:
 def risk_guard_id(wallet: Wallet) -> str:
     """Return the workflow id of a wallet's guard."""
     return f"risk-guard/{wallet}"
+
+
+def score_whales_id(wallet: Wallet | None) -> str:
+    """Return the id of a scoring that a person asked for, of one wallet or of all."""
+    return f"{SCORE_SCHEDULE}/{wallet or 'asked'}"

@@ -120,6 +120,19 @@ GUARD = RemoteStep(
 GUARD_LOOK_EVERY = timedelta(minutes=5)
 GUARD_EVENTS_MAX = 2_000
 
+# A step scores some wallets and heartbeats after each: a history has 40 pages of 5 s at most.
+SCORE = RemoteStep(
+    start_to_close_timeout=timedelta(hours=1),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=5),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=5),
+    ),
+    heartbeat_timeout=timedelta(minutes=4),
+)
+SCORE_EVENTS_MAX = 600
+
 HELD_ORDER_MAX = timedelta(seconds=5)
 """How long a committed order may be held: no longer than any is good for its first sending."""
 EXIT_RETRY_FIRST = timedelta(seconds=1)

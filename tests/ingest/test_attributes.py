@@ -16,7 +16,7 @@ from embedded.services import ProcessEvent
 from embedded.temporal import TemporalPorts, temporal_service
 from ingest.attributes import register_attributes
 from ingest.owners import TemporalOwners
-from ingest.reconcile import ReconcileKeeper
+from ingest.reconcile import reconcile_keeper
 from tests.storage.builders import WALLET
 from tests.workflows.hall import open_hall, until
 from trading.types import ExitReason, ExitRequest, PositionState
@@ -69,7 +69,7 @@ async def test_what_was_lost_with_temporal_s_database_is_owned_again(
         sweep = replace(hall.desk.rules.sweep, sweep_for=timedelta(seconds=20), young=timedelta(0))
         hall.desk.rules = replace(hall.desk.rules, sweep=sweep)
         position_id = (await hall.desk.opened()).position_id
-        keeper = ReconcileKeeper(client, WALLET, hall.queue)
+        keeper = reconcile_keeper(client, WALLET, hall.queue)
         owners = TemporalOwners(client, hall.queue)
 
         async def is_owned() -> bool:

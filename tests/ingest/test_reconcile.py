@@ -17,8 +17,9 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from ingest import reconcile
-from ingest.reconcile import EVERY, ReconcileKeeper
+from ingest import schedules
+from ingest.reconcile import EVERY, reconcile_keeper
+from ingest.schedules import ScheduleKeeper
 from tests.ingest.desk import until
 from trading.types import Wallet
 from workflows import names
@@ -44,8 +45,8 @@ async def runs(handle: ScheduleHandle) -> list[str]:
     return [a.workflow_id for a in actions if isinstance(a, ScheduleActionExecutionStartWorkflow)]
 
 
-def keeper(client: Client, wallet: Wallet) -> ReconcileKeeper:
-    return ReconcileKeeper(client, wallet, "nobody")
+def keeper(client: Client, wallet: Wallet) -> ScheduleKeeper:
+    return reconcile_keeper(client, wallet, "nobody")
 
 
 async def exists(handle: ScheduleHandle) -> bool:
@@ -95,7 +96,7 @@ async def test_an_older_schedule_is_brought_up_to_date_and_a_pause_stays(
 async def test_a_schedule_that_was_lost_is_made_again(
     temporal_client: Client, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(schedules, "LOOK_EVERY_S", 0.05)
     handle = schedule_of(temporal_client, wallet)
     keeping = asyncio.create_task(keeper(temporal_client, wallet).run())
     try:

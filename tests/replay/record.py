@@ -25,19 +25,25 @@ from embedded.processes import Supervisor, SupervisorSettings
 from embedded.services import ProcessEvent
 from embedded.temporal import TemporalPorts, temporal_service
 from embedded.temporal_client import NamespaceNeeds, prepare_namespace
+from exchange.port import WireError
 from storage.migrate import migrate
+from storage.whale_port import Word
 from tests.activities.desk import held
 from tests.fakes import Answer
+from tests.storage.builders import whale
+from tests.whale_history import closed
 from tests.workflows.hall import (
     Guard,
     Hall,
     Owner,
     Reconciliation,
+    Scoring,
     Trade,
     open_hall,
     until,
 )
 from trading.breakers import Breaker
+from trading.scoring import ScoreRequest
 from trading.types import (
     ExitReason,
     ExitRequest,
@@ -47,6 +53,7 @@ from trading.types import (
     Price,
     Side,
     SignalId,
+    Wallet,
 )
 from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
@@ -71,7 +78,9 @@ class Shelf:
 
     folder: Path = HISTORIES
 
-    async def put(self, name: str, handle: Trade | Owner | Reconciliation | Guard) -> None:
+    async def put(
+        self, name: str, handle: Trade | Owner | Reconciliation | Guard | Scoring
+    ) -> None:
         """Keep a history as compact JSON, without what names this machine."""
         history = json.loads((await handle.fetch_history()).to_json())
         self.folder.mkdir(exist_ok=True)
@@ -328,7 +337,21 @@ async def record_guarded(hall: Hall, shelf: Shelf) -> None:
     await guard.terminate()
 
 
+async def record_scored(hall: Hall, shelf: Shelf) -> None:
+    """More wallets than one step scores; one of them cannot be read."""
+    wallets = [Wallet(f"0x{n:040x}") for n in range(1, 22)]
+    for wallet in wallets:
+        one = replace(whale(), standing=replace(whale().standing, wallet=wallet))
+        await hall.desk.store.follow_whale(one, Word("ann", "because", hall.desk.clock()))
+        hall.history.positions[wallet] = closed(wallet, 0.7, 20, 1, -40)
+    hall.history.failing[wallets[3]] = WireError("no such field")
+    scoring = await hall.score(ScoreRequest())
+    await scoring.result()
+    await shelf.put("score-whales", scoring)
+
+
 RECORDERS = (
+    record_scored,
     record_guarded,
     record_filled,
     record_no,

@@ -23,8 +23,15 @@ from workflows.guard import RiskGuardWorkflow
 from workflows.leaving import Leaving
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.score_whales import ScoreWhalesWorkflow
 
-WORKFLOWS = (CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow, RiskGuardWorkflow)
+WORKFLOWS = (
+    CopyTradeWorkflow,
+    PositionWorkflow,
+    ReconcileWorkflow,
+    RiskGuardWorkflow,
+    ScoreWhalesWorkflow,
+)
 HISTORIES_FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(HISTORIES_FOLDER.glob("*.json"))
 COPIES = [path for path in HISTORIES if path.stem.startswith("copy-trade")]
@@ -62,6 +69,7 @@ def replayer(runner: WorkflowRunner, *workflows: type) -> Replayer:
 def test_every_workflow_and_main_path_is_recorded() -> None:
     assert {path.stem for path in HISTORIES} >= {
         "copy-trade-filled",
+        "score-whales",
         "copy-trade-partial-booked-at-once",
         "copy-trade-partial",
         "copy-trade-filtered",

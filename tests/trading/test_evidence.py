@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.scene import usd
-from trading.evidence import RankCorrelation, out_of_sample, rank_correlation
+from trading.evidence import RankCorrelation, halve, out_of_sample, rank_correlation
 from trading.whales import ClosedTrade, score_whale
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -34,7 +34,8 @@ def crowd(count: int, *, spread: float) -> list[list[ClosedTrade]]:
 
 
 def found(histories: list[list[ClosedTrade]]) -> RankCorrelation:
-    correlation = out_of_sample(histories)
+    halves = [halve(trades) for trades in histories]
+    correlation = out_of_sample([half for half in halves if half is not None])
     assert correlation is not None
     return correlation
 
@@ -55,8 +56,10 @@ def test_planted_luck_is_not() -> None:
 
 
 def test_too_few_wallets_or_trades_tell_nothing() -> None:
-    assert out_of_sample([wallet(0.6, n) for n in range(4)]) is None
-    assert out_of_sample([wallet(0.6, n, count=19) for n in range(9)]) is None
+    four = [halve(wallet(0.6, n)) for n in range(4)]
+    assert all(half is not None for half in four)
+    assert out_of_sample([half for half in four if half is not None]) is None
+    assert halve(wallet(0.6, 1, count=19)) is None
     assert rank_correlation([], []) is None
 
 

@@ -27,9 +27,19 @@ def test_a_record_by_hand() -> None:
 def test_without_cost_or_loss_there_is_no_ratio() -> None:
     empty = study([], NOW)
     assert (empty.roi, empty.max_drawdown, empty.profit_factor) == (None, None, None)
+    assert (empty.baseline, empty.halves) == (None, None)
     winner = study([trade("5", 1)], NOW)
     assert winner.profit_factor is None
     assert winner.max_drawdown == 0
+
+
+def test_twenty_trades_make_a_baseline_and_two_halves() -> None:
+    trades = [trade(str(10 + n), 30 - n) for n in range(20)]
+    record = study(trades, NOW)
+    assert record.baseline is not None
+    assert record.baseline.trades == 20
+    assert record.halves is not None
+    assert record.halves.later == Decimal("0.245")
 
 
 def test_only_what_closed_later_is_a_later_result() -> None:

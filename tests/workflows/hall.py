@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
@@ -16,16 +16,20 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.guard import GuardActivities
 from activities.records import Command, PositionReview, PositionStart, Sweep, TradeEnd
+from activities.scoring import ScoringActivities, ScoringPorts
 from ingest.owners import TemporalOwners
 from storage.names import name_position
 from tests.activities.desk import Desk, open_desk
 from tests.storage.builders import WALLET, WHALE, YES
+from tests.whale_history import History
+from trading.scoring import ScoreRequest, ScoreTally
 from trading.types import PositionId, Side, SignalId
 from workflows import names, options
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.guard import RiskGuardWorkflow
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.score_whales import ScoreWhalesWorkflow
 
 OURS = ("activities", "exchange", "storage", "trading", "workflows")
 BREATH_S = 0.005
@@ -35,6 +39,7 @@ Trade = WorkflowHandle[CopyTradeWorkflow, TradeEnd]
 Owner = WorkflowHandle[PositionWorkflow, PositionReview]
 Reconciliation = WorkflowHandle[ReconcileWorkflow, Sweep]
 Guard = WorkflowHandle[RiskGuardWorkflow, None]
+Scoring = WorkflowHandle[ScoreWhalesWorkflow, ScoreTally]
 
 
 @dataclass(slots=True)
@@ -49,7 +54,9 @@ class Hall:
         PositionWorkflow,
         ReconcileWorkflow,
         RiskGuardWorkflow,
+        ScoreWhalesWorkflow,
     )
+    history: History = field(default_factory=History)
 
     @asynccontextmanager
     async def worker(self, cached: int = 100) -> AsyncIterator[Worker]:
@@ -73,6 +80,11 @@ class Hall:
                 desk.redemption,
                 desk.commands,
                 GuardActivities(desk.store, desk.rules.risk, desk.clock),
+                ScoringActivities(
+                    ScoringPorts(self.history, desk.store, desk.store),
+                    desk.rules.scores,
+                    desk.clock,
+                ),
                 desk.sweeper(TemporalOwners(self.client, self.queue)),
             ),
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
@@ -146,6 +158,12 @@ class Hall:
         """Start the wallet's guard."""
         return await self.client.start_workflow(
             RiskGuardWorkflow.run, WALLET, id=f"risk-guard-{self.queue}", task_queue=self.queue
+        )
+
+    async def score(self, request: ScoreRequest) -> Scoring:
+        """Score wallets by the made-up record."""
+        return await self.client.start_workflow(
+            ScoreWhalesWorkflow.run, request, id=f"scores-{self.queue}", task_queue=self.queue
         )
 
     def signal_of(self, trade: Trade) -> SignalId:

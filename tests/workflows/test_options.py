@@ -20,7 +20,7 @@ STEPS = {
 }
 BARE_STEPS = {name.removesuffix("_method") for name in STEPS}
 HERE = {"DECIDE", "RECORD"}
-AWAY = {"PLACE", "CANCEL", "REVIEW", "AWAIT", "NOTE", "SWEEP", "GUARD"}
+AWAY = {"PLACE", "CANCEL", "REVIEW", "AWAIT", "NOTE", "SWEEP", "GUARD", "SCORE"}
 BANNED_MODULES = {"time", "random", "uuid", "os", "threading", "secrets"}
 BANNED_CALLS = {
     "datetime.now",
