@@ -57,6 +57,7 @@ class Signal:
     committed_at: datetime
     reason: str | None = None
     finished_at: datetime | None = None
+    token_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,7 @@ def _signal(row: asyncpg.Record) -> Signal:
         committed_at=row["committed_at"],
         reason=row["refusal_reason"],
         finished_at=row["finished_at"],
+        token_id=row["token_id"],
     )
 
 

@@ -73,26 +73,32 @@ def name_order(wallet: str, side: str, size: Decimal) -> Key:
 
 
 def _asked_again(books: Books) -> set[str]:
-    """Return the requests to sell what an answered whale's sale left of a position.
+    """Return the requests to sell what the answers to a whale's sales left of a position.
 
-    Such a request bears its position's name. It comes only after all signals of the same sale
-    ended; one that came sooner is a sale told twice.
+    Such a request bears its position's name. It comes only while no sale of that whale and token
+    is unanswered; one that came sooner is a sale told twice.
     """
     requests = {
-        sha256(f"mirror|{position.position_id}|{number}".encode()).hexdigest(): position.whale
+        sha256(f"mirror|{position.position_id}|{number}".encode()).hexdigest(): position
         for position in books.positions
         for number in range(_REQUESTS_MAX)
     }
-    sales: defaultdict[Key, list[Signal]] = defaultdict(list)
+    sales: defaultdict[tuple[str, str], list[Signal]] = defaultdict(list)
     for signal in sorted(books.signals, key=lambda signal: signal.committed_at):
-        sales[name_order(signal.wallet, signal.side, signal.size)].append(signal)
-    return {
-        later.signal_id
-        for sale in sales.values()
-        for number, later in enumerate(sale)
-        if number and later.side == "SELL" and requests.get(later.signal_id) == later.wallet
-        if all(s.finished_at and s.finished_at <= later.committed_at for s in sale[:number])
-    }
+        if signal.side == "SELL":
+            sales[signal.wallet, signal.token_id].append(signal)
+    found: set[str] = set()
+    for (wallet, token_id), told in sales.items():
+        for number, later in enumerate(told):
+            position = requests.get(later.signal_id)
+            if position is None or (position.whale, position.token_id) != (wallet, token_id):
+                continue
+            before = told[:number]
+            if before and all(
+                s.finished_at and s.finished_at <= later.committed_at for s in before
+            ):
+                found.add(later.signal_id)
+    return found
 
 
 def _refused_by_chain(books: Books) -> Mapping[tuple[str, str], set[Decimal]]:

@@ -383,6 +383,7 @@ def test_trades_that_add_up_to_an_order_prove_that_it_is_dead() -> None:
 def asked(**changes: object) -> Books:
     """The whale's sale was answered by nothing, and what is owed was asked for afterwards."""
     bought, sold = clean().signals
+    sold = replace(sold, token_id=TOKEN)
     answered = replace(sold, state="FILTERED", finished_at=at(29))
     name = sha256(b"mirror|p1|0").hexdigest()
     request = replace(sold, signal_id=name, committed_at=at(34), finished_at=at(36))
@@ -391,6 +392,7 @@ def asked(**changes: object) -> Books:
 
 def test_what_an_answered_sale_left_may_be_asked_for_again() -> None:
     assert list(every_signal_ends_once(asked())) == []
+    assert list(every_signal_ends_once(asked(size=Decimal(7)))) == []  # of its last part
 
 
 @pytest.mark.parametrize(
@@ -398,6 +400,7 @@ def test_what_an_answered_sale_left_may_be_asked_for_again() -> None:
     [
         {"committed_at": at(28.5)},  # while the whale's sale was not answered
         {"signal_id": sha256(b"mirror|p2|0").hexdigest()},  # of no position
+        {"token_id": "78"},
         {"signal_id": "s3"},
     ],
 )
