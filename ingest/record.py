@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -48,19 +49,13 @@ class Recorder:
         A report without a log index that an earlier process stored is a repetition and counts no
         more. Where the index is known, whoever counts can tell by itself.
         """
-        ordinal, tries = self._number(fill), 0
-
-        async def write() -> bool:
-            nonlocal tries
-            tries += 1
-            return await self._fills.record_fill(fill, ordinal)
-
+        ordinal = self._number(fill)
+        write = partial(self._fills.record_fill, fill, ordinal)
         is_new = await until_stored(write, self._health, "fill")
         if is_new is None:
             await self.quarantine(Quarantined(fill.source.value, "not storable", repr(fill)))
             return False
-        # An earlier try may have been committed although its answer was lost.
-        return is_new or fill.log_index is not None or tries > 1
+        return is_new or fill.log_index is not None
 
     async def record_signal(self, found: FoundSignal) -> None:
         """Commit a signal with the mark on its fills, and ring for the dispatchers."""

@@ -16,7 +16,7 @@ from trading.types import MICRO, Reason, WhaleFill, WhaleSignal
 
 
 async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
-    """Store a fill; return False when this source's report of it is already there.
+    """Store a fill; return False when an earlier report of it by this source is already there.
 
     A report with a log index is known by (source, transaction, log index, wallet). One without is
     known by its terms and `ordinal`, its number among identical fills of one answer of that
@@ -45,7 +45,7 @@ async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
     )
     async with db.transaction() as connection:
         stored = await connection.execute(statement.on_conflict_do_nothing())
-        return bool(stored.rowcount) or await _turn(connection, fill, ordinal)
+        return bool(stored.rowcount) or await _is_news(connection, fill, ordinal)
 
 
 async def skip_fills(db: Database, fills: Sequence[WhaleFill], reason: Reason) -> None:
@@ -93,14 +93,22 @@ async def mark_signalled(
     await connection.execute(statement.values(signal_id=signal.signal_id))
 
 
-async def _turn(connection: AsyncConnection, fill: WhaleFill, ordinal: int) -> bool:
-    """Take a stored report back, or bring it again from another block; tell if that was news."""
-    news = [_is_report(fill, ordinal), trades.c.removed.is_(not fill.removed)]
-    if not fill.removed:
-        news.append(trades.c.block_number.is_distinct_from(fill.block_number))
-    statement = update(trades).where(*news)
-    turned = statement.values(removed=fill.removed, block_number=fill.block_number)
-    return bool((await connection.execute(turned)).rowcount)
+async def _is_news(connection: AsyncConnection, fill: WhaleFill, ordinal: int) -> bool:
+    """Tell whether a report that is there is this one, or is turned by it.
+
+    The same report is one heard at the same instant: it was committed, and the answer to that was
+    lost. One of an earlier time is a repetition.
+    """
+    same = _is_report(fill, ordinal)
+    found = (await connection.execute(select(trades).where(same))).mappings().one_or_none()
+    if found is None:
+        return False
+    is_other_block = found["block_number"] != fill.block_number
+    if found["removed"] != fill.removed and (fill.removed or is_other_block):
+        turned = {"removed": fill.removed, "block_number": fill.block_number}
+        await connection.execute(update(trades).where(same).values(turned))
+        return True
+    return fill.log_index is None and bool(found["seen_at"] == fill.seen_at)
 
 
 def _is_report(fill: WhaleFill, ordinal: int) -> ColumnElement[bool]:

@@ -45,6 +45,16 @@ async def test_a_row_whose_first_answer_was_lost_counts(store: PostgresStore, ea
     assert ears.failures("fill") == 1
 
 
+async def test_a_row_of_an_earlier_process_counts_no_more_when_its_write_is_repeated(
+    store: PostgresStore, ears: Ears
+) -> None:
+    assert await recorder_of(store, ears).record_fill(rtds_row("10"))
+    shaky = ShakyStore(store)
+    shaky.lost_answers = {"record_fill": 1}
+    assert not await recorder_of(shaky, ears).record_fill(rtds_row("10"))
+    assert ears.failures("fill") == 1
+
+
 async def test_a_log_always_counts_since_its_index_tells_it_from_others(
     store: PostgresStore, ears: Ears
 ) -> None:

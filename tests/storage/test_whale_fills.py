@@ -14,6 +14,11 @@ def row(size: str = "100", *, source: Source = Source.DATA_API, side: Side = Sid
     return whale_fill(size, source=source, side=side, log_index=None, block_number=None)
 
 
+def again(fill: WhaleFill) -> WhaleFill:
+    """Return the same report, heard later."""
+    return replace(fill, seen_at=later(9))
+
+
 async def held(store: PostgresStore) -> Decimal:
     return await store.whale_holding(WHALE, YES, later(3600))
 
@@ -30,9 +35,16 @@ async def test_a_row_without_a_log_index_is_known_by_its_terms_and_number(
 ) -> None:
     assert await store.record_fill(row(), ordinal=0)
     assert await store.record_fill(row(), ordinal=1)
-    assert not await store.record_fill(row(), ordinal=0)
-    assert not await store.record_fill(row(), ordinal=1)
+    assert not await store.record_fill(again(row()), ordinal=0)
+    assert not await store.record_fill(again(row()), ordinal=1)
     assert await held(store) == 200
+
+
+async def test_a_row_whose_write_is_repeated_is_news_still(store: PostgresStore) -> None:
+    """Its first write was committed and the answer was lost; nobody has counted it."""
+    assert await store.record_fill(row())
+    assert await store.record_fill(row())
+    assert await held(store) == 100
 
 
 async def test_the_market_of_a_known_token_is_noted(store: PostgresStore) -> None:
@@ -93,7 +105,7 @@ async def test_a_log_removed_before_it_was_seen_stays_removed(store: PostgresSto
 async def test_a_price_with_more_digits_is_still_the_same_report(store: PostgresStore) -> None:
     fine = replace(row(), price=price("0.5238095238"))
     assert await store.record_fill(fine)
-    assert not await store.record_fill(fine)
+    assert not await store.record_fill(again(fine))
     assert await store.record_fill(replace(fine, removed=True))
     assert await held(store) == 0
 
