@@ -62,12 +62,12 @@ _REDUCED = Statement(
     AND NOT EXISTS (
         SELECT 1 FROM signals AS s
         WHERE s.wallet = p.source_whale AND s.token_id = p.token_id AND s.side = 'SELL'
-        AND s.state = 'WAITING'
+        AND s.state IN ('WAITING', 'RUNNING')
     )
     AND NOT EXISTS (
         SELECT 1 FROM mirrors AS q JOIN signals AS s ON s.signal_id = q.signal_id
         WHERE q.position_id = p.position_id
-        AND (q.asked_at > :asked_before OR s.state IN ('WAITING', 'RUNNING'))
+        AND q.asked_at > :asked_before
     )
     ORDER BY p.position_id LIMIT :at_most
     """

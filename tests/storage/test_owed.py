@@ -98,6 +98,20 @@ async def test_a_sale_that_was_just_heard_is_left_to_its_own_signal(
     assert size == "25"
 
 
+@pytest.mark.parametrize("state", ["WAITING", "RUNNING"])
+async def test_a_sale_whose_signal_is_not_answered_yet_is_left_to_it(
+    funded: PostgresStore, followed: PositionRecord, state: str
+) -> None:
+    del followed
+    sale = whale_fill("25", tx="0x0s", side=Side.SELL, traded_at=later(20))
+    await funded.record_fill(sale)
+    await funded.record_signal(signal("sale", side=Side.SELL, traded_at=later(20)), later(21))
+    await end(funded, "sale", state)
+    assert await owed(funded, 60) == []
+    await end(funded, "sale", "FILTERED")
+    assert len(await owed(funded, 60)) == 1
+
+
 async def test_a_part_below_the_smallest_order_waits(
     funded: PostgresStore, followed: PositionRecord
 ) -> None:
