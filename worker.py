@@ -38,6 +38,7 @@ from activities.reconcile_trades import TradeFolder
 from activities.redeeming import Redeeming, SendPorts
 from activities.redemption import RedemptionActivities, RedemptionKeeper, RedemptionPorts
 from activities.risk import RiskActivities, RiskPorts
+from activities.scoring import ScoringActivities, ScoringPorts
 from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
@@ -47,6 +48,7 @@ from embedded.errors import EmbeddedError
 from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
 from exchange.polymarket.admission import PolymarketAdmission
 from exchange.polymarket.client import GatewayParts, PolymarketGateway
+from exchange.polymarket.data_api import DataApi
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
 from exchange.polymarket.redeem_calls import RedeemSigner
@@ -59,7 +61,8 @@ from ingest.dispatch import Dispatcher, DispatchPorts
 from ingest.guard import GuardKeeper
 from ingest.owners import TemporalOwners
 from ingest.pace import Pace
-from ingest.reconcile import ReconcileKeeper
+from ingest.reconcile import reconcile_keeper
+from ingest.scores import score_keeper
 from process import BUILD, leave, until_stopped, utc_now
 from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
@@ -76,8 +79,16 @@ from workflows.copy_trade import CopyTradeWorkflow
 from workflows.guard import RiskGuardWorkflow
 from workflows.position import PositionWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.score_whales import ScoreWhalesWorkflow
 
 CACHED_WORKFLOWS = 10_000
+WORKFLOWS = (
+    CopyTradeWorkflow,
+    PositionWorkflow,
+    ReconcileWorkflow,
+    RiskGuardWorkflow,
+    ScoreWhalesWorkflow,
+)
 CONNECT_RETRY_S = 0.2
 CONNECT_TIMEOUT_S = 30.0
 
@@ -125,7 +136,8 @@ async def run_worker(settings: Settings) -> None:
             settings.rules.orders,
             utc_now,
         )
-        reconcile = ReconcileKeeper(client, desk.gateway.wallet)
+        reconcile = reconcile_keeper(client, desk.gateway.wallet)
+        scores = score_keeper(client, settings.rules.scores)
         halts, guard = _halt_keeper(parts, desk, owners), _guard_keeper(parts, client)
         dust = DustKeeper(desk.gateway, parts.store, desk.markets, utc_now)
         redemption = RedemptionKeeper(
@@ -143,6 +155,7 @@ async def run_worker(settings: Settings) -> None:
                     dust.run(),
                     redemption.run(),
                     reconcile.run(),
+                    scores.run(),
                     halts.run(),
                     guard.run(),
                     parts.turnstile.keep(parts.store.halt_wallet, utc_now),
@@ -215,7 +228,7 @@ def _worker(client: Client, activities: Sequence[Callable[..., object]], pace: P
     return Worker(
         client,
         task_queue=names.TASK_QUEUE,
-        workflows=[CopyTradeWorkflow, PositionWorkflow, ReconcileWorkflow, RiskGuardWorkflow],
+        workflows=WORKFLOWS,
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=CACHED_WORKFLOWS,
@@ -253,6 +266,7 @@ def _activities(
         signals,
         CommandActivities(store, utc_now),
         GuardActivities(store, rules.risk, utc_now),
+        ScoringActivities(ScoringPorts(DataApi(parts.access), store, store), rules.scores, utc_now),
         SweepActivities(
             SweepPorts(
                 store, store, owners, keeper, store, _beside(parts, desk, detective, owners)
