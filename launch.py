@@ -14,6 +14,7 @@ from uuid import uuid4
 import aiohttp
 
 from account import load_account
+from codec_keys import CodecKeysError, KeyRing
 from doctor import admit
 from embedded.addresses import Addresses
 from embedded.ports import free_port
@@ -24,6 +25,7 @@ from report import Report, ReportSubject, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
 from storage.postgres import PostgresStore
+from surroundings import Process, bare_environment, environment_for
 from venue_file import forget_venue, local_venue, save_venue
 from workflows.names import SEARCH_ATTRIBUTES
 
@@ -121,6 +123,7 @@ async def running_stack(
     """Bring everything up, and down again at the end; a tape is held until `start_play`."""
     home = settings.home.absolute()
     mode = await _playable_mode(options, settings, narrator)
+    codec_port = _codec_port(settings)
     stack = Stack(
         StackSettings(
             home=home,
@@ -130,6 +133,7 @@ async def running_stack(
             temporal_namespace=settings.temporal_namespace,
             temporal_keys=settings.temporal_keys.read(),
             search_attributes=SEARCH_ATTRIBUTES,
+            ui_codec_url=f"http://127.0.0.1:{codec_port}" if codec_port else "",
         ),
         on_event=lambda event: _tell(narrator, event),
     )
@@ -138,7 +142,11 @@ async def running_stack(
     try:
         await migrate(addresses.database_url)
         running = await _start_processes(stack, addresses, options, settings, mode)
+        if codec_port:
+            await stack.add(_codec_service(codec_port, running.env))
         narrator.say_addresses(running.dashboard_url, addresses.temporal_ui_url, mode)
+        if codec_port:
+            narrator.say("payloads in Temporal are encrypted: `whalecopy codec url`")
         yield running
     finally:
         narrator.say("stopping …")
@@ -188,10 +196,10 @@ async def _start_processes(
     dashboard_port = free_port(settings.dashboard_port)  # chosen late: nothing holds it for us
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
     services = [
-        _service("ingest", ("-m", "ingest"), env),
-        _service("dashboard", ("-m", "dashboard"), env),
+        _service("ingest", ("-m", "ingest"), environment_for(Process.INGEST, env)),
+        _service("dashboard", ("-m", "dashboard"), environment_for(Process.DASHBOARD, env)),
         *(
-            _service(f"worker-{number}", ("worker.py",), env)
+            _service(f"worker-{number}", ("worker.py",), environment_for(Process.WORKER, env))
             for number in range(1, options.workers + 1)
         ),
     ]
@@ -221,6 +229,7 @@ def _environment(
     }
     named = {
         "WHALECOPY_PRIVATE_KEY_FILE": settings.private_key_file,
+        "WHALECOPY_CODEC_KEYS": settings.codec_keys,
         "WHALECOPY_TEMPORAL_TLS_CA": settings.temporal_tls_ca,
         "WHALECOPY_TEMPORAL_TLS_CERT": settings.temporal_tls_cert,
         "WHALECOPY_TEMPORAL_TLS_KEY": settings.temporal_tls_key,
@@ -264,7 +273,7 @@ def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
     return Service(
         name="paper",
         command=(sys.executable, *words),
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=bare_environment(),
         ready=lambda: _answers(f"http://127.0.0.1:{port}/ok"),
         stage=Stage.SERVER,  # it outlives those who still talk to it
         cwd=ROOT,
@@ -277,6 +286,32 @@ def _service(name: str, words: tuple[str, ...], env: Mapping[str, str]) -> Servi
         name=name,
         command=(sys.executable, *words),
         env={**env, "WHALECOPY_METRICS_PORT": str(port)},
+        ready=lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
+        ready_timeout_s=READY_TIMEOUT_S,
+        cwd=ROOT,
+    )
+
+
+def _codec_port(settings: Settings) -> int:
+    """Return where to decode for Temporal's UI, 0 when nothing is encrypted.
+
+    Raises:
+        LaunchError: the keys cannot be read.
+    """
+    if settings.codec.path is None:
+        return 0
+    try:
+        KeyRing(settings.codec.path)
+    except CodecKeysError as error:
+        raise LaunchError(str(error)) from error
+    return free_port(settings.codec_port)
+
+
+def _codec_service(port: int, env: Mapping[str, str]) -> Service:
+    return Service(
+        name="codec",
+        command=(sys.executable, "codec_server.py"),
+        env={**environment_for(Process.CODEC, env), "WHALECOPY_CODEC_PORT": str(port)},
         ready=lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
         ready_timeout_s=READY_TIMEOUT_S,
         cwd=ROOT,

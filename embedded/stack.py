@@ -32,6 +32,7 @@ class StackSettings:
         temporal_namespace: made if Temporal is ours.
         temporal_keys: what a Temporal that is given wants to see.
         search_attributes: name to Temporal's type; registered at every start.
+        ui_codec_url: where Temporal's UI has encrypted payloads decoded; "" for nowhere.
         durable: PostgreSQL writes through to the disk; False is for tests.
     """
 
@@ -42,6 +43,7 @@ class StackSettings:
     temporal_namespace: str = "default"
     temporal_keys: TemporalKeys = NO_KEYS
     search_attributes: Mapping[str, str] = field(default_factory=dict)
+    ui_codec_url: str = ""
     durable: bool = True
 
 
@@ -159,7 +161,8 @@ class Stack:
             ports = choose_ports()
             attempts_left -= 1
             try:
-                await self.add(temporal_service(self._home, ports, namespace))
+                ui_codec_url = self._settings.ui_codec_url
+                await self.add(temporal_service(self._home, ports, namespace, ui_codec_url))
             except ServiceFailedError as error:
                 # Between choosing a port and listening on it, another program may have taken it.
                 if "address already in use" not in str(error) or not attempts_left:

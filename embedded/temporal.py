@@ -52,8 +52,13 @@ def choose_ports() -> TemporalPorts:
     return TemporalPorts(free_port(PORT), free_port(UI_PORT))
 
 
-def temporal_service(home: Path, ports: TemporalPorts, namespace: str) -> Service:
+def temporal_service(
+    home: Path, ports: TemporalPorts, namespace: str, ui_codec_url: str = ""
+) -> Service:
     """Describe the server, with its UI and its database file under `home`.
+
+    Its UI asks `ui_codec_url` to decode what is encrypted; a command line can be read by
+    everybody, so no token belongs into that address.
 
     The namespace is made at the first start. The server says nothing below a warning.
     """
@@ -67,6 +72,7 @@ def temporal_service(home: Path, ports: TemporalPorts, namespace: str) -> Servic
         *_pairs("--dynamic-config-value", DYNAMIC_CONFIG),
         *("--log-level", "warn", "--log-format", "json", "--ui-disable-news-fetch"),
         *("--disable-config-file", "--disable-config-env"),
+        *(("--ui-codec-endpoint", ui_codec_url) if ui_codec_url else ()),
     )
     return Service(
         name=NAME,

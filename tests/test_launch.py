@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from aiohttp import web
 
 import launch
+from codec_keys import add_key
 from embedded.addresses import Addresses
 from embedded.services import ProcessEvent, ProcessEventKind, Stage
 from launch import LaunchError, Running, UpOptions
@@ -97,11 +99,26 @@ def test_files_named_from_here_are_found_from_elsewhere(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALECOPY_PRIVATE_KEY_FILE", "key")
+    monkeypatch.setenv("WHALECOPY_CODEC_KEYS", "codec-keys")
     env = launch._environment(ADDRESSES, OPTIONS, Settings(), TradingMode.REPLAY)
     assert env["WHALECOPY_PRIVATE_KEY_FILE"] == str(home.parent / "key")
+    assert env["WHALECOPY_CODEC_KEYS"] == str(home.parent / "codec-keys")
     service = launch._paper_service(home, 1, replace(OPTIONS, tape=Path("my.tape")))
     assert str(home.parent / "my.tape") in service.command
     assert service.cwd == launch.ROOT
+
+
+def test_with_keys_there_is_a_codec_server_without_secrets(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launch._codec_port(Settings()) == 0
+    monkeypatch.setenv("WHALECOPY_CODEC_KEYS", str(home / "keys"))
+    with pytest.raises(LaunchError, match=r"WHALECOPY_CODEC_KEYS: .*cannot be read"):
+        launch._codec_port(Settings())
+    add_key(home / "keys", datetime(2026, 11, 22, tzinfo=UTC))
+    assert launch._codec_port(Settings()) > 0
+    service = launch._codec_service(8234, {"DATABASE_URL": "x", "WHALECOPY_HOME": str(home)})
+    assert service.env == {"WHALECOPY_HOME": str(home), "WHALECOPY_CODEC_PORT": "8234"}
 
 
 def test_a_home_keeps_its_name(home: Path) -> None:
