@@ -213,6 +213,7 @@ leases = Table(
     need("epoch", Integer),
     need("acquired_at", TIME),
     need("expires_at", TIME),
+    Column("build", Text, nullable=False, server_default=""),  # of the worker that came last
 )
 
 breakers = Table(
