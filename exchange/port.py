@@ -112,9 +112,29 @@ class Quarantined:
     payload: str
 
 
+@dataclass(frozen=True, slots=True)
+class FeedPulse:
+    """A feed of whale fills delivers, whether or not any is a whale's.
+
+    `block`: everything up to this block of the chain has been told.
+    """
+
+    at: datetime
+    block: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDoubt:
+    """Two who should tell the same do not: which feed, about which transaction, and how."""
+
+    feed: str
+    transaction_hash: str
+    why: str
+
+
 MarketEvent = BookChange | LastTrade | TickSizeChange | MarketResolution | StreamReset | Quarantined
 AccountEvent = VenueOrder | VenueTrade | StreamReset | Quarantined
-FillEvent = WhaleFill | StreamReset | Quarantined
+FillEvent = WhaleFill | StreamReset | Quarantined | FeedPulse | FeedDoubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
+from exchange.polymarket.chain_blocks import ChainBlocks
+from exchange.polymarket.chain_gap import REORG_BLOCKS, BlockRange, ChainGap
+from exchange.polymarket.chain_ledger import ChainLedger, key_of
 from exchange.polymarket.contracts import EXCHANGES
-from exchange.polymarket.merging import Once
 from exchange.polymarket.pump import Emit
 from exchange.polymarket.wire import as_list, as_object, excerpt, parse, read_objects, to_micro
 from exchange.polymarket.wire_chain import (
@@ -18,57 +19,80 @@ from exchange.polymarket.wire_chain import (
     FillLog,
     HeadRow,
     LogRow,
+    ReceiptRow,
     RpcMessage,
     fill_of,
     read_quantity,
 )
-from exchange.port import FillEvent, Quarantined, StreamReset, UnavailableError, WireError
+from exchange.port import (
+    FeedPulse,
+    FillEvent,
+    Quarantined,
+    StreamReset,
+    UnavailableError,
+    WireError,
+)
 from trading.types import Price, Source, Wallet, WhaleFill
 
-LOGS_BLOCKS_MAX = 2000
-"""Blocks in one request for logs; public nodes refuse more."""
-GAP_BLOCKS_MAX = 20_000
-"""Blocks asked for after a gap, half a day; what is older is for the venue's history."""
-REORG_BLOCKS = 5
+SETTLED_BLOCKS = 2
+"""A node's newest blocks may be known to one of its servers and not to the next one."""
+RECEIPTS_MAX = 100
+"""Transactions asked for after one answer."""
 
 _WAITING_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request that awaits its answer; `block` belongs to `block` requests."""
+    """A request that awaits its answer, and what it is about."""
 
-    what: str  # logs | heads | number | gap | block | end
+    what: str  # logs | heads | number | gap | block | receipt | end
     block: int = 0
+    blocks: BlockRange | None = None
+    transaction: str = ""
 
 
 class ChainTalk:
-    """Subscribes to the followed wallets' logs and to new blocks, and fills gaps by asking."""
+    """Subscribes to the followed wallets' logs and to new blocks, and fills gaps by asking.
+
+    The gap is measured once the subscription stands, so that nothing lies between the two. The
+    last blocks are asked for again after every connection and after every block that does not
+    follow the one before: what was told of them and is not there any more is taken back, once
+    the transaction's receipt confirms it.
+    """
 
     name = "chain"
 
     def __init__(
         self,
         emit: Emit[FillEvent],
-        once: Once,
+        ledger: ChainLedger,
         clock: Callable[[], datetime],
-        lookback_blocks: int,
+        gap: ChainGap,
+        node: int = 0,
     ) -> None:
-        """Share `once` between nodes, so that each log passes once."""
+        """Share `ledger` between nodes, so that each log passes once."""
         self._emit = emit
-        self._once = once
+        self._ledger = ledger
         self._clock = clock
-        self._lookback_blocks = lookback_blocks
+        self._gap = gap
+        self._node = node
         self._wallets: frozenset[Wallet] = frozenset()
         self._subscribed: frozenset[Wallet] = frozenset()
         self._subscription: object = None
         self._asked: dict[int, _Asked] = {}
         self._outbox: list[str] = []
         self._last_id = 0
-        self._last_block: int | None = None
-        self._times: OrderedDict[int, datetime] = OrderedDict()
+        self._blocks = ChainBlocks()
+        self._forked_at: int | None = None
         self._waiting: dict[int, list[LogRow]] = {}
         self.wake = asyncio.Event()
+
+    @property
+    def complete(self) -> int | None:
+        """Return the newest block of which everything has been told."""
+        known = self._gap.complete
+        return known if known is None else min([known, *(block - 1 for block in self._waiting)])
 
     def want(self, wallets: frozenset[Wallet]) -> None:
         """Change whose logs are wanted."""
@@ -83,14 +107,14 @@ class ChainTalk:
             self.wake.clear()
 
     def hello(self) -> Sequence[str]:
-        """Subscribe, then ask for the newest block, from which the gap is measured."""
+        """Subscribe; what an earlier socket still owed is part of the gap."""
+        self._gap.lose(min(self._waiting, default=None))
         self._asked.clear()
         self._outbox.clear()
         self._waiting.clear()
         self._subscription = None
         self._subscribe()
         self._ask(_Asked("heads"), "eth_subscribe", ["newHeads"])
-        self._ask(_Asked("number"), "eth_blockNumber", [])
         return self._take_outbox()
 
     def more(self) -> Sequence[str]:
@@ -121,33 +145,86 @@ class ChainTalk:
         asked = self._asked.pop(message.id, None) if isinstance(message.id, int) else None
         if asked is None:
             raise WireError(f"expected an answer to a question of ours, received id {message.id}")
-        if message.error is not None and asked.what != "end":
-            raise UnavailableError(f"{asked.what}: the node answered {str(message.error)[:200]}")
-        await self._hear_answer(asked, message.result)
+        if message.error is None:
+            await self._hear_answer(asked, message.result)
+        elif asked.what != "end":
+            self._hear_error(asked, str(message.error)[:200])
+
+    def _hear_error(self, asked: _Asked, error: str) -> None:
+        """Ask for less at a time where a range was refused; anything else costs the socket."""
+        halves = () if asked.blocks is None else self._gap.refused(asked.blocks)
+        if not halves:
+            raise UnavailableError(f"{asked.what}: the node answered {error}")
+        for blocks in halves:
+            self._ask_for_logs(blocks)
 
     async def _hear_notice(self, item: dict[str, object]) -> None:
         if "topics" in item:
             await self._hear_log(parse(LogRow, item))
         else:
-            head = parse(HeadRow, item)
-            self._last_block = max(self._last_block or 0, head.number)
-            await self._know_time(head.number, head.timestamp)
+            await self._hear_head(parse(HeadRow, item))
+
+    async def _hear_head(self, head: HeadRow) -> None:
+        if self._blocks.take(head):
+            self._forked_at = head.number
+        self._gap.saw(head.number)
+        await self._tell_logs_of(head.number)
+        if self._forked_at is not None and head.number >= self._forked_at + SETTLED_BLOCKS:
+            self._ask_for_logs(BlockRange(max(self._forked_at - REORG_BLOCKS, 0), head.number))
+            self._forked_at = None
+        await self._emit(FeedPulse(self._clock(), self.complete))
 
     async def _hear_answer(self, asked: _Asked, result: object) -> None:
         match asked.what:
             case "logs":
-                if self._subscription is not None:
-                    self._ask(_Asked("end"), "eth_unsubscribe", [self._subscription])
-                self._subscription = result
+                self._hear_subscription(result)
             case "number":
-                self._ask_for_gap(read_quantity(result))
+                for blocks in self._gap.plan(read_quantity(result)):
+                    self._ask_for_logs(blocks)
             case "gap":
-                for item in as_list(result):
-                    await self._hear_log(parse(LogRow, item))
-            case "block" if result is None:
-                raise UnavailableError(f"expected block {asked.block}, the node has none")
+                assert asked.blocks is not None, "expected a request for logs to name its blocks"
+                await self._hear_range(asked.blocks, as_list(result))
             case "block":
-                await self._know_time(asked.block, parse(BlockRow, result).timestamp)
+                await self._hear_block(asked.block, result)
+            case "receipt":
+                await self._hear_receipt(asked.transaction, result)
+
+    def _hear_subscription(self, result: object) -> None:
+        if self._subscription is not None:
+            self._ask(_Asked("end"), "eth_unsubscribe", [self._subscription])
+        self._subscription = result
+        self._ask(_Asked("number"), "eth_blockNumber", [])
+
+    async def _hear_block(self, block: int, result: object) -> None:
+        if result is None:
+            raise UnavailableError(f"expected block {block}, the node has none")
+        self._blocks.learn(block, parse(BlockRow, result).timestamp)
+        await self._tell_logs_of(block)
+
+    async def _hear_receipt(self, transaction: str, result: object) -> None:
+        """Take back what was told of a transaction in another block than the one it is in now."""
+        block_hash = "" if result is None else parse(ReceiptRow, result).block_hash
+        gone = self._ledger.settle(self._node, transaction, block_hash, self._clock())
+        for fill in gone:
+            await self._emit(fill)
+
+    async def _hear_range(self, blocks: BlockRange, items: list[object]) -> None:
+        """Tell what is new in a range, then ask after what was told of it and is missing."""
+        rows = []
+        for item in items:
+            try:
+                rows.append(parse(LogRow, item))
+            except WireError as error:
+                payload = excerpt(json.dumps(item, default=str))
+                await self._emit(Quarantined(self.name, str(error), payload))
+        for log in rows:
+            await self._hear_log(log)
+        self._gap.answered(blocks)
+        settled = blocks.first, min(blocks.last, (self._gap.complete or 0) - SETTLED_BLOCKS)
+        seen = {key_of(log) for log in rows}
+        for transaction in self._ledger.unseen(settled, self._wallets, seen)[:RECEIPTS_MAX]:
+            asked = _Asked("receipt", transaction=transaction)
+            self._ask(asked, "eth_getTransactionReceipt", [transaction])
 
     async def _hear_log(self, log: LogRow) -> None:
         if log.address not in EXCHANGES or log.topics[:1] != (ORDER_FILLED,):
@@ -156,12 +233,14 @@ class ChainTalk:
         if fill.wallet not in self._wallets:
             return
         if log.block_timestamp is not None:
-            self._remember_time(log.block_number, log.block_timestamp)
-        traded_at = self._times.get(log.block_number)
+            self._blocks.learn(log.block_number, log.block_timestamp)
+        traded_at = self._blocks.time_of(log.block_number)
         if traded_at is None:
             self._await_time(log)
-        elif self._once.is_new((log.transaction_hash, log.log_index, log.block_hash, log.removed)):
-            await self._emit(whale_fill(fill, log, traded_at, self._clock()))
+            return
+        told = whale_fill(fill, log, traded_at, self._clock())
+        for each in self._ledger.hear(self._node, log, told):
+            await self._emit(each)
 
     def _await_time(self, log: LogRow) -> None:
         """Keep a log until the time of its block is known: age decides whether it is copied."""
@@ -173,28 +252,14 @@ class ChainTalk:
             self._ask(asked, "eth_getBlockByNumber", [hex(log.block_number), False])
         logs.append(log)
 
-    async def _know_time(self, block: int, timestamp_s: int) -> None:
-        self._remember_time(block, timestamp_s)
+    async def _tell_logs_of(self, block: int) -> None:
         for log in self._waiting.pop(block, ()):
             await self._hear_log(log)
 
-    def _remember_time(self, block: int, timestamp_s: int) -> None:
-        self._times[block] = datetime.fromtimestamp(timestamp_s, UTC)
-        if len(self._times) > _WAITING_MAX:
-            self._times.popitem(last=False)
-
-    def _ask_for_gap(self, newest: int) -> None:
-        """Ask for every block since the last one seen, a few again for reorganisations."""
-        behind = self._lookback_blocks
-        if self._last_block is not None:
-            behind = max(newest - self._last_block, 0) + REORG_BLOCKS
-        start = max(newest - min(behind, GAP_BLOCKS_MAX), 0)
-        while start <= newest:
-            end = min(start + LOGS_BLOCKS_MAX - 1, newest)
-            bounds = {"fromBlock": hex(start), "toBlock": hex(end)}
-            self._ask(_Asked("gap"), "eth_getLogs", [{**self._filter(), **bounds}])
-            start = end + 1
-        self._last_block = max(self._last_block or 0, newest)
+    def _ask_for_logs(self, blocks: BlockRange) -> None:
+        bounds = {"fromBlock": hex(blocks.first), "toBlock": hex(blocks.last)}
+        asked = _Asked("gap", blocks=blocks)
+        self._ask(asked, "eth_getLogs", [{**self._filter(), **bounds}])
 
     def _subscribe(self) -> None:
         self._subscribed = self._wallets

@@ -126,6 +126,14 @@ class HeadRow(BlockRow):
     """A new block's header."""
 
     number: Quantity
+    hash: Text = ""
+    parent_hash: Text = Field("", validation_alias="parentHash")
+
+
+class ReceiptRow(WireModel):
+    """A mined transaction's receipt, of which the block is read."""
+
+    block_hash: FilledText = Field(validation_alias="blockHash")
 
 
 def read_result(payload: object) -> object:

@@ -8,10 +8,10 @@ from datetime import timedelta
 from exchange.polymarket.chain import ChainFeed
 from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
 from exchange.polymarket.lines import LineRules
-from exchange.port import FillEvent, StreamReset
+from exchange.port import FeedDoubt, FeedPulse, FillEvent, StreamReset
 from tests.exchange.chain_logs import FillTerms, log_row
 from tests.exchange.fake_venue import LIMIT_S, Connection, listening
-from tests.exchange.samples import WHALE, clock
+from tests.exchange.samples import TX, WHALE, clock
 from tests.exchange.sets import Wallets
 from trading.types import Wallet, WhaleFill
 
@@ -36,7 +36,7 @@ async def next_fill(events: AsyncIterator[FillEvent]) -> WhaleFill:
 
 
 async def greeted(connection: Connection) -> list[dict[str, object]]:
-    return [await connection.next_frame() for _ in range(3)]
+    return [await connection.next_frame() for _ in range(2)]
 
 
 async def test_two_nodes_tell_each_fill_once_and_one_may_fail() -> None:
@@ -66,3 +66,32 @@ async def test_two_nodes_tell_each_fill_once_and_one_may_fail() -> None:
         await again.say({"method": "eth_subscription", "params": params})
         assert (await next_fill(events)).wallet == SECOND
         await events.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def test_what_only_one_of_two_nodes_tells_is_doubted_once() -> None:
+    async with listening() as first, listening() as second:
+        endpoints = replace(VenueEndpoints(), rpc_ws=(first.url, second.url))
+        access = VenueAccess(endpoints, None, clock)  # type: ignore[arg-type]  # not used
+        events = ChainFeed(access, BRISK, since=position).stream_fills(Wallets([WHALE]))
+        assert isinstance(await next_event(events), StreamReset)
+        one, two = await first.next(), await second.next()
+        await one.say(notice(blockNumber=hex(101)))
+        assert (await next_fill(events)).block_number == 101
+        for node in (one, two, one):
+            for number in (100, 111, 112):
+                await node.say(head(number))
+        seen: list[FillEvent] = []
+        while sum(isinstance(event, FeedPulse) for event in seen) < 9:
+            seen.append(await next_event(events))
+        (doubt,) = [event for event in seen if isinstance(event, FeedDoubt)]
+        assert (doubt.feed, doubt.transaction_hash) == ("chain", TX)
+        await events.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def position() -> int | None:
+    return 100
+
+
+def head(number: int) -> dict[str, object]:
+    result = {"number": hex(number), "timestamp": "0x1"}
+    return {"method": "eth_subscription", "params": {"subscription": "0x2", "result": result}}

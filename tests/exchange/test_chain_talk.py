@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 
 from exchange.polymarket import chain_talk
+from exchange.polymarket.chain_gap import ChainGap
+from exchange.polymarket.chain_ledger import ChainLedger
 from exchange.polymarket.chain_talk import ChainTalk, topic_of
 from exchange.polymarket.contracts import EXCHANGES
-from exchange.polymarket.merging import Once
 from exchange.polymarket.wire import as_list, as_object
 from exchange.polymarket.wire_chain import ORDER_FILLED
-from exchange.port import FillEvent, Quarantined, StreamReset, UnavailableError
+from exchange.port import FeedPulse, FillEvent, Quarantined, StreamReset, UnavailableError
 from tests.exchange.chain_logs import FillTerms, log_row
 from tests.exchange.samples import AT, HASH, TX, WHALE, YES, clock
 from trading.types import Side, Source, Wallet, WhaleFill
@@ -24,9 +25,17 @@ SECOND = Wallet("0x" + "d2" * 20)
 class Desk:
     """A talk that said hello, what it asked, and what it emitted."""
 
-    def __init__(self, once: Once | None = None, *, lookback_blocks: int = 0) -> None:
+    def __init__(
+        self,
+        ledger: ChainLedger | None = None,
+        *,
+        node: int = 0,
+        lookback_blocks: int = 0,
+        since: int | None = None,
+    ) -> None:
         self.events: list[FillEvent] = []
-        self.talk = ChainTalk(self._emit, once or Once(), clock, lookback_blocks)
+        gap = ChainGap(lookback_blocks, since)
+        self.talk = ChainTalk(self._emit, ledger or ChainLedger(), clock, gap, node)
         self.talk.want(frozenset([WHALE]))
         self.asked = [json.loads(frame) for frame in self.talk.hello()]
 
@@ -49,6 +58,22 @@ class Desk:
         params = {"subscription": "0x1", "result": result}
         return await self.hear({"method": "eth_subscription", "params": params})
 
+    async def stand(self, newest: int = BLOCK) -> list[dict[str, object]]:
+        """Let the subscription stand, and name the newest block."""
+        (asked,) = await self.answer_logs()
+        assert asked["method"] == "eth_blockNumber"
+        return await self.answer("eth_blockNumber", hex(newest))
+
+    async def answer_logs(self, subscription: str = "0xsub1") -> list[dict[str, object]]:
+        asked = next(i for i in reversed(self.asked) if as_list(i["params"])[:1] == ["logs"])
+        return await self.hear({"id": asked["id"], "result": subscription})
+
+    async def reconnect(self) -> None:
+        self.asked = [json.loads(frame) for frame in self.talk.hello()]
+
+    def pulses(self) -> list[int | None]:
+        return [event.block for event in self.events if isinstance(event, FeedPulse)]
+
     @property
     def fills(self) -> list[WhaleFill]:
         return [event for event in self.events if isinstance(event, WhaleFill)]
@@ -59,13 +84,12 @@ def head(number: int = BLOCK) -> dict[str, object]:
 
 
 def test_hello_subscribes_by_the_owner_of_the_order_and_to_new_blocks() -> None:
-    logs, heads, number = Desk().asked
+    logs, heads = Desk().asked
     assert logs["params"] == [
         "logs",
         {"address": list(EXCHANGES), "topics": [ORDER_FILLED, None, [topic_of(WHALE)]]},
     ]
     assert heads["params"] == ["newHeads"]
-    assert number["method"] == "eth_blockNumber"
 
 
 async def test_a_log_with_the_time_of_its_block_is_a_fill_at_once() -> None:
@@ -123,9 +147,9 @@ async def test_a_block_that_the_node_does_not_have_costs_the_socket() -> None:
 
 
 async def test_each_log_passes_once_over_all_nodes_and_its_removal_too() -> None:
-    once = Once()
-    first, second = Desk(once), Desk(once)
-    for desk in (first, second, first):
+    ledger = ChainLedger()
+    first, second = Desk(ledger, node=1), Desk(ledger, node=2)
+    for desk in (first, second):
         await desk.notice(log_row(blockTimestamp="0x1"))
         await desk.notice(log_row(blockTimestamp="0x1", removed=True))
     assert [fill.removed for fill in first.fills] == [False, True]
@@ -144,11 +168,17 @@ async def test_other_wallets_other_contracts_and_other_logs_are_passed_over() ->
 
 async def test_the_blocks_before_the_first_connection_are_asked_for() -> None:
     desk = Desk(lookback_blocks=30)
-    (asked,) = await desk.answer("eth_blockNumber", hex(BLOCK))
+    (asked,) = await desk.stand()
     assert asked["method"] == "eth_getLogs"
     assert _range(asked) == (hex(BLOCK - 30), hex(BLOCK))
     await desk.answer("eth_getLogs", [log_row(blockTimestamp="0x1")])
     assert len(desk.fills) == 1
+
+
+async def test_a_kept_position_says_where_the_first_gap_begins() -> None:
+    desk = Desk(lookback_blocks=30, since=BLOCK - 100)
+    (asked,) = await desk.stand()
+    assert _range(asked) == (hex(BLOCK - 105), hex(BLOCK))
 
 
 def _range(asked: dict[str, object]) -> tuple[object, object]:
@@ -159,28 +189,140 @@ def _range(asked: dict[str, object]) -> tuple[object, object]:
 async def test_a_gap_is_filled_from_the_last_block_seen_in_pages() -> None:
     desk = Desk()
     await desk.notice(head())
-    desk.asked = [json.loads(frame) for frame in desk.talk.hello()]
-    asked = await desk.answer("eth_blockNumber", hex(BLOCK + 4500))
-    assert [_range(item) for item in asked] == [
+    await desk.reconnect()
+    assert [_range(item) for item in await desk.stand(BLOCK + 4500)] == [
         (hex(BLOCK - 5), hex(BLOCK + 1994)),
         (hex(BLOCK + 1995), hex(BLOCK + 3994)),
         (hex(BLOCK + 3995), hex(BLOCK + 4500)),
     ]
 
 
-async def test_followed_wallets_may_change() -> None:
+async def test_a_gap_that_was_not_answered_is_asked_for_again() -> None:
+    desk = Desk(since=BLOCK)
+    _, second = await desk.stand(BLOCK + 2500)
+    await desk.hear({"id": second["id"], "result": []})
+    await desk.notice(head(BLOCK + 2501))
+    assert desk.pulses() == [BLOCK - 6]
+    await desk.reconnect()
+    again = await desk.stand(BLOCK + 2600)
+    assert _range(again[0])[0] == hex(BLOCK - 11)
+    for asked in again:
+        await desk.hear({"id": asked["id"], "result": []})
+    await desk.notice(head(BLOCK + 2601))
+    assert desk.pulses()[-1] == BLOCK + 2601
+
+
+async def test_a_range_that_is_too_much_for_the_node_is_asked_for_in_halves() -> None:
+    desk = Desk(since=BLOCK)
+    too_much = {"error": {"code": -32005, "message": "query returned more than 10000 results"}}
+    (asked,) = await desk.stand(BLOCK + 3)
+    assert _range(asked) == (hex(BLOCK - 5), hex(BLOCK + 3))
+    low, high = await desk.hear({"id": asked["id"], **too_much})
+    assert (_range(low), _range(high)) == (
+        (hex(BLOCK - 5), hex(BLOCK - 1)),
+        (hex(BLOCK), hex(BLOCK + 3)),
+    )
+    await desk.hear({"id": low["id"], "result": []})
+    middle, last = await desk.hear({"id": high["id"], **too_much})
+    one, _ = await desk.hear({"id": middle["id"], **too_much})
+    with pytest.raises(UnavailableError, match="more than 10000"):
+        await desk.hear({"id": one["id"], **too_much})
+    await desk.hear({"id": last["id"], "result": [log_row(blockTimestamp="0x1")]})
+    assert len(desk.fills) == 1
+
+
+async def test_nothing_is_known_beyond_a_log_without_a_time() -> None:
+    desk = Desk(since=BLOCK)
+    (asked,) = await desk.stand(BLOCK)
+    await desk.hear({"id": asked["id"], "result": [log_row(blockNumber=hex(BLOCK - 2))]})
+    await desk.notice(head(BLOCK + 1))
+    assert desk.pulses() == [BLOCK - 3]
+    await desk.reconnect()
+    (again,) = await desk.stand(BLOCK + 2)
+    assert _range(again)[0] == hex(BLOCK - 8)
+
+
+async def test_a_block_that_was_replaced_unheard_takes_its_fill_back() -> None:
+    """The node was not listened to when it reorganised: nobody says `removed`."""
     desk = Desk()
-    await desk.answer("eth_blockNumber", hex(BLOCK))
-    first = next(item["id"] for item in desk.asked if item["params"][:1] == ["logs"])
-    await desk.hear({"id": first, "result": "0xsub1"})
+    await desk.notice(log_row(blockTimestamp="0x1", blockNumber=hex(BLOCK)))
+    await desk.notice(head(BLOCK))
+    await desk.reconnect()
+    (asked,) = await desk.stand(BLOCK + 10)
+    (receipt,) = await desk.hear({"id": asked["id"], "result": []})
+    assert (receipt["method"], receipt["params"]) == ("eth_getTransactionReceipt", [TX])
+    await desk.hear({"id": receipt["id"], "result": None})
+    assert [fill.removed for fill in desk.fills] == [False, True]
+
+
+async def test_a_log_that_one_server_of_a_node_does_not_know_yet_is_not_taken_back() -> None:
+    desk = Desk()
+    await desk.notice(log_row(blockTimestamp="0x1", blockNumber=hex(BLOCK)))
+    await desk.notice(head(BLOCK))
+    await desk.reconnect()
+    (asked,) = await desk.stand(BLOCK + 10)
+    (receipt,) = await desk.hear({"id": asked["id"], "result": []})
+    await desk.hear({"id": receipt["id"], "result": {"blockHash": "0x" + "bb" * 32}})
+    assert [fill.removed for fill in desk.fills] == [False]
+    await desk.reconnect()
+    (asked,) = await desk.stand(BLOCK + 1)
+    assert await desk.hear({"id": asked["id"], "result": []}) == []
+
+
+async def test_a_transaction_that_moved_to_another_block_is_taken_back_and_told_again() -> None:
+    desk = Desk()
+    await desk.notice(log_row(blockTimestamp="0x1", blockNumber=hex(BLOCK)))
+    moved: dict[str, object] = {
+        "blockNumber": hex(BLOCK + 1),
+        "blockHash": "0x" + "cc" * 32,
+        "logIndex": "0x7",
+    }
+    await desk.notice(log_row(None, blockTimestamp="0x1", **moved))
+    told = [(fill.log_index, fill.block_number, fill.removed) for fill in desk.fills]
+    assert told == [(1, BLOCK, False), (1, BLOCK, True), (7, BLOCK + 1, False)]
+
+
+async def test_a_block_that_does_not_follow_the_last_one_has_the_last_blocks_read_again() -> None:
+    desk = Desk(since=BLOCK)
+    await desk.notice({**head(BLOCK), "hash": "0xa1", "parentHash": "0xa0"})
+    await desk.notice({**head(BLOCK + 1), "hash": "0xa2", "parentHash": "0xa1"})
+    assert await desk.notice({**head(BLOCK + 1), "hash": "0xb2", "parentHash": "0xa1"}) == []
+    assert await desk.notice({**head(BLOCK + 2), "hash": "0xb3", "parentHash": "0xb2"}) == []
+    (asked,) = await desk.notice({**head(BLOCK + 3), "hash": "0xb4", "parentHash": "0xb3"})
+    assert asked["method"] == "eth_getLogs"
+    assert _range(asked) == (hex(BLOCK - 4), hex(BLOCK + 3))
+    assert await desk.notice({**head(BLOCK + 4), "hash": "0xb5", "parentHash": "0xb4"}) == []
+
+
+async def test_one_log_that_cannot_be_read_does_not_cost_the_others_of_its_range() -> None:
+    desk = Desk(since=BLOCK)
+    (asked,) = await desk.stand(BLOCK)
+    good = log_row(blockTimestamp="0x1")
+    await desk.hear({"id": asked["id"], "result": [log_row(logIndex="x"), good]})
+    assert len(desk.fills) == 1
+    assert sum(isinstance(event, Quarantined) for event in desk.events) == 1
+
+
+async def test_followed_wallets_may_change_without_a_gap() -> None:
+    """The new one is followed from its next event, and asked for since the last block seen."""
+    desk = Desk()
+    await desk.stand()
     desk.talk.want(frozenset([WHALE, SECOND]))
     assert desk.talk.wake.is_set()
     (asked,) = [json.loads(text) for text in desk.talk.more()]
+    desk.asked.append(asked)
     assert asked["params"][1]["topics"][2] == [topic_of(WHALE), topic_of(SECOND)]
-    (end,) = await desk.hear({"id": asked["id"], "result": "0xsub2"})
+    end, number = await desk.answer_logs("0xsub2")
     assert (end["method"], end["params"]) == ("eth_unsubscribe", ["0xsub1"])
     await desk.hear({"id": end["id"], "error": {"code": -1, "message": "unknown"}})
+    (gap,) = await desk.hear({"id": number["id"], "result": hex(BLOCK + 2)})
+    assert _range(gap) == (hex(BLOCK - 5), hex(BLOCK + 2))
+    assert topic_of(SECOND) in json.dumps(gap["params"])
     await desk.notice(log_row(FillTerms(wallet=SECOND), blockTimestamp="0x1"))
+    assert len(desk.fills) == 1
+    desk.talk.want(frozenset([WHALE]))
+    late = log_row(FillTerms(wallet=SECOND), blockTimestamp="0x1", logIndex="0x9")
+    await desk.notice(late)
     assert len(desk.fills) == 1
     desk.talk.want(frozenset())
     assert desk.talk.more() == []
@@ -214,8 +356,3 @@ async def test_blocks_without_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch
     await desk.notice(log_row(blockNumber="0x2"))
     with pytest.raises(UnavailableError, match="without a time"):
         await desk.notice(log_row(blockNumber="0x3"))
-    other = Desk()
-    for number in range(5):
-        await other.notice(head(number))
-    assert await other.notice(log_row(blockNumber="0x4")) == []
-    assert len(await other.notice(log_row(blockNumber="0x0"))) == 1
