@@ -24,6 +24,8 @@ from codec_command import (
 from command import COMMANDS, add_commands, ask_of
 from halt_command import GUARD_COMMANDS, add_guard_commands, guard_ask_of
 from portfolio_command import EXPORT, PNL, add_portfolio_commands, export_of
+from scrubbing import SCRUBBER
+from whale_command import WHALE_COMMANDS, add_whale_commands, whale_ask_of
 
 if TYPE_CHECKING:  # imported when it is needed: it takes a while
     from answers import Answer
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands.add_parser)
     add_guard_commands(commands.add_parser)
     add_portfolio_commands(commands.add_parser)
+    add_whale_commands(commands.add_parser)
     reconciled = commands.add_parser(RECONCILE, help="hold our books against the venue's, now")
     reconciled.add_argument("--json", action="store_true", help="print one JSON value")
     add_codec_command(commands.add_parser(CODEC, help="the keys of what Temporal keeps"))
@@ -119,6 +122,7 @@ def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from doctor import UnfitError
     from embedded.errors import EmbeddedError
     from launch import LaunchError, UpOptions, up
+    from process import protect
     from settings import TradingMode, load_settings
     from storage.port import StorageError
 
@@ -139,6 +143,7 @@ def _up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         return _refuse("expected LIVE_TRADING=yes beside --mode live, nothing is sent")
     if asked.tape is not None and not asked.tape.is_file():
         return _refuse(f"expected a tape, found no file {asked.tape}")
+    protect(holds_a_key=settings.holds_a_key)
     told = (EmbeddedError, LaunchError, AccountError, StorageError, UnfitError)
     try:
         return asyncio.run(_until_signal(lambda: up(asked, settings)))
@@ -200,6 +205,18 @@ def _guard(options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
     try:
         done = asyncio.run(guard(load_settings(), guard_ask_of(options)))
+    except InquireError as error:
+        return _refuse(str(error))
+    return _print(done, as_json=options.json)
+
+
+def _whales(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    from inquire import InquireError
+    from settings import load_settings
+    from whale_desk import attend
+
+    try:
+        done = asyncio.run(attend(load_settings(), whale_ask_of(options)))
     except InquireError as error:
         return _refuse(str(error))
     return _print(done, as_json=options.json)
@@ -324,7 +341,7 @@ def _settings_message(error: ValidationError) -> str:
 
 
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"whalecopy: {message}\n")
+    sys.stderr.write(SCRUBBER.scrub_text(f"whalecopy: {message}\n"))
     return REFUSED
 
 
@@ -333,7 +350,6 @@ _QUERIES = {
     "status": "what runs, what is held, what the limits allow",
     "positions": "open positions",
     "trades": "recent signals and what became of them",
-    "whales": "followed wallets and their scores",
 }
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     "up": _up,
@@ -349,6 +365,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
     **dict.fromkeys(_QUERIES, _query),
     **dict.fromkeys(COMMANDS, _operate),
     **dict.fromkeys(GUARD_COMMANDS, _guard),
+    **dict.fromkeys(WHALE_COMMANDS, _whales),
 }
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from codec import SealedCodec
 from codec_desk import Visitors, build_desk, origins_of
 from codec_keys import CodecKeysError, KeyRing
 from exchange.secret import Secret
-from process import leave_no_core, until_stopped
+from process import protect, until_stopped
 from scrubbing import SCRUBBER
 from settings import Settings, load_settings
 from telemetry import set_up_logging
@@ -93,7 +93,7 @@ def main() -> int:
         settings = load_settings()
     except ValidationError as error:
         return _fail(f"wrong settings: {error}")
-    leave_no_core()
+    protect(holds_a_key=True)
     set_up_logging("codec", as_json=settings.log_json)
     try:
         asyncio.run(run_codec_server(settings))
@@ -103,7 +103,7 @@ def main() -> int:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"codec: {message}\n")
+    sys.stderr.write(SCRUBBER.scrub_text(f"codec: {message}\n"))
     return 1
 
 

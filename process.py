@@ -34,6 +34,13 @@ async def until_stopped(*work: Coroutine[Any, Any, None]) -> None:
             task.cancel()
 
 
+def protect(*, holds_a_key: bool) -> None:
+    """Keep what is in this process's memory in it; more strictly where a person's key is."""
+    leave_no_core()
+    if holds_a_key:
+        close_memory()
+
+
 def leave_no_core() -> None:
     """Let a crash of this process leave no image of its memory on the disk."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

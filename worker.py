@@ -63,7 +63,8 @@ from ingest.owners import TemporalOwners
 from ingest.pace import Pace
 from ingest.reconcile import reconcile_keeper
 from ingest.scores import score_keeper
-from process import BUILD, leave, until_stopped, utc_now
+from process import BUILD, leave, protect, until_stopped, utc_now
+from scrubbing import SCRUBBER
 from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
 from storage.halt_file import HaltFile
@@ -375,6 +376,7 @@ def main() -> int:
     only_prepares = "--prepare" in sys.argv[1:]
     if settings.missing and not only_prepares:
         return _fail(f"expected {settings.missing}, received none")
+    protect(holds_a_key=settings.holds_a_key)
     set_up_logging("worker", as_json=settings.log_json)
     work = prepare(settings) if only_prepares else run_worker(settings)
     try:
@@ -385,7 +387,7 @@ def main() -> int:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"worker: {message}\n")
+    sys.stderr.write(SCRUBBER.scrub_text(f"worker: {message}\n"))
     return 1
 
 

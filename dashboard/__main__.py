@@ -17,6 +17,8 @@ from dashboard.links import TemporalUi
 from dashboard.play import LocalVenue, NoPlay, PlaySource, is_loopback
 from dashboard.records import PostgresRecords
 from dashboard.switch import SwitchDesk
+from process import protect
+from scrubbing import SCRUBBER
 from settings import Settings, load_settings
 from storage.postgres import PostgresStore
 from telemetry import serve_metrics, set_up_logging
@@ -36,6 +38,7 @@ def main() -> int:
         return _fail(f"wrong settings: {error}")
     if not settings.database_url:
         return _fail("expected DATABASE_URL, received none")
+    protect(holds_a_key=settings.holds_a_key)
     set_up_logging("dashboard", as_json=settings.log_json)
     try:
         asyncio.run(_run(settings, ui))
@@ -90,7 +93,7 @@ def _now() -> datetime:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"dashboard: {message}\n")
+    sys.stderr.write(SCRUBBER.scrub_text(f"dashboard: {message}\n"))
     return 1
 
 

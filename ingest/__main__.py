@@ -30,7 +30,8 @@ from ingest.record import Recorder
 from ingest.scout import MarketScout
 from ingest.watch import PriceWatch, WatchPorts
 from ingest.whales import WhaleBook
-from process import leave, until_stopped, utc_now
+from process import leave, protect, until_stopped, utc_now
+from scrubbing import SCRUBBER
 from settings import Settings, load_settings
 from storage.bell import PostgresBell
 from storage.cache import RedisCache
@@ -147,6 +148,7 @@ def main() -> int:
     settings = load_settings()
     if settings.missing:
         return _fail(f"expected {settings.missing}, received none")
+    protect(holds_a_key=settings.holds_a_key)
     set_up_logging("ingest", as_json=settings.log_json)
     try:
         uvloop.run(run_ingest(settings))
@@ -156,7 +158,7 @@ def main() -> int:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"ingest: {message}\n")
+    sys.stderr.write(SCRUBBER.scrub_text(f"ingest: {message}\n"))
     return 1
 
 

@@ -86,6 +86,15 @@ class Libc:
         return -1
 
 
+@pytest.mark.parametrize("holds_a_key", [True, False])
+def test_what_holds_a_key_is_closed_too(holds_a_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(process, "leave_no_core", lambda: done.append("no core"))
+    monkeypatch.setattr(process, "close_memory", lambda: done.append("closed"))
+    process.protect(holds_a_key=holds_a_key)
+    assert done == (["no core", "closed"] if holds_a_key else ["no core"])
+
+
 def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Libc())
