@@ -17,7 +17,7 @@ from trading.types import Wallet
 from workflows import names, options
 from workflows.reconcile import ReconcileWorkflow
 
-EVERY = timedelta(seconds=10)
+EVERY = timedelta(seconds=5)  # so long, at most, nobody looks between two runs
 CATCH_UP = timedelta(seconds=30)
 
 
