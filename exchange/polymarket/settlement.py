@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from exchange.polymarket.chain_talk import LOGS_BLOCKS_MAX
+from exchange.polymarket.chain_gap import LOGS_BLOCKS_MAX
 from exchange.polymarket.contracts import exchange_of
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.rest import HttpRequest, Rest, read_answer
