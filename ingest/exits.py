@@ -160,7 +160,17 @@ def _renew(held: _Held, position: PositionRecord) -> bool:
     before, held.position = held.position, position
     if position.exit_epoch != before.exit_epoch or position.state is not before.state:
         held.watch = NO_WATCH
-    if exit_levels(position) != exit_levels(before):
+    if _has_other_levels(position, before):
         held.levels, held.tick_size = exit_levels(position), None
         return True
     return position.state is not before.state or position.size != before.size
+
+
+def _has_other_levels(one: PositionRecord, other: PositionRecord) -> bool:
+    return (
+        one.stop_loss_price != other.stop_loss_price
+        or one.take_profit_price != other.take_profit_price
+        or one.trailing_stop_price != other.trailing_stop_price
+        or one.high_water_price != other.high_water_price
+        or one.is_trailing_off != other.is_trailing_off
+    )

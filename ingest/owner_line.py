@@ -39,7 +39,8 @@ class _Word:
 class OwnerLine:
     """Signals owners beside everything else; the same thing at most every two seconds.
 
-    That a market has ended may stay true for days: it is told ever more rarely.
+    That a market has ended may stay true for days: it is told ever more rarely. An owner whose
+    position a person holds does nothing: it is told of a crossed level once in each hold.
     `may_tell` is asked right before: a position that is over or watched by another is left alone.
     """
 
@@ -56,9 +57,17 @@ class OwnerLine:
         self._health = health
         self._words: asyncio.Queue[_Word] = asyncio.Queue(WAITING_MAX)
         self._told: dict[tuple[PositionId, int], tuple[datetime, int]] = {}
+        self._told_held: dict[PositionId, tuple[int, datetime]] = {}
 
-    def request_exit(self, position: PositionRecord, reason: ExitReason) -> None:
-        """Have the owner leave its position; it may just not have acted yet."""
+    def request_exit(
+        self, position: PositionRecord, reason: ExitReason, held_at: datetime | None = None
+    ) -> None:
+        """Have the owner leave its position; it may just not have acted yet.
+
+        `held_at`: since when a person holds it, None when nobody does.
+        """
+        if held_at is not None and not self._is_new_hold(position, held_at):
+            return
         why = f"two valid reads of the bid crossed the {reason.lower().replace('_', ' ')}"
         request = ExitRequest(reason, who="price watch", why=why)
         if self._is_new(position, position.exit_epoch):
@@ -78,6 +87,8 @@ class OwnerLine:
         """Forget what was told about positions that are over."""
         for key in [key for key in self._told if key[0] not in open_ids]:
             del self._told[key]
+        for position_id in self._told_held.keys() - open_ids:
+            del self._told_held[position_id]
 
     async def run(self) -> None:
         """Signal until cancelled."""
@@ -92,6 +103,13 @@ class OwnerLine:
         if told_at is not None and now < told_at + AGAIN_AFTER * 2**doublings:
             return False
         self._told[key] = (now, times + 1)
+        return True
+
+    def _is_new_hold(self, position: PositionRecord, held_at: datetime) -> bool:
+        hold = (position.exit_epoch, held_at)
+        if self._told_held.get(position.position_id) == hold:
+            return False
+        self._told_held[position.position_id] = hold
         return True
 
     def _put(self, word: _Word) -> None:

@@ -35,6 +35,11 @@ class WatchShards:
         self._held: frozenset[int] = frozenset()
         self._until = datetime.min.replace(tzinfo=UTC)
 
+    @property
+    def has_any(self) -> bool:
+        """Tell whether any shard was ours when the records last answered."""
+        return bool(self._held)
+
     def watches(self, token_id: TokenId) -> bool:
         """Tell whether a token's shard was ours when the records last answered."""
         return shard_of(token_id) in self._held

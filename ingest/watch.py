@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from exchange.port import (
 )
 from ingest.exits import ExitDesk
 from ingest.health import FeedHealth
+from ingest.holdings import Holdings, read_holdings
 from ingest.listen import listen
 from ingest.marks import MarkBook
 from ingest.owner_line import OwnerLine
@@ -27,11 +28,12 @@ from ingest.second_reads import SecondReads
 from ingest.shards import WatchShards
 from ingest.stored import until_stored
 from ingest.trails import Trails
+from ingest.unseen import UnseenWatch
 from ingest.wanted import Wanted
 from storage.port import Bell, Event, FactStore, PositionRecord, StorageError
 from storage.watch_port import MarkCache, WatchStore
 from trading.rules import ExitRules
-from trading.types import ConditionId, OrderBook, TokenId
+from trading.types import ConditionId, OrderBook, PositionId, TokenId
 
 FEED = "prices"
 POSITIONS_POLL = timedelta(seconds=2)
@@ -78,7 +80,8 @@ class PriceWatch:
         self._ports = ports
         self._clock = clock
         health = ports.health
-        self._positions: tuple[PositionRecord, ...] = ()
+        self._holdings = Holdings()
+        self._ended: frozenset[PositionId] = frozenset()
         self._tokens: Wanted[TokenId] = Wanted()
         self._resolved: set[ConditionId] = set()
         self._refused: asyncio.Queue[Quarantined] = asyncio.Queue(REFUSED_MAX)
@@ -88,6 +91,7 @@ class PriceWatch:
         self._shards = WatchShards(ports.positions, holder, clock, health)
         self._seconds = SecondReads(ports.books, self._see, clock, health)
         self._owners = OwnerLine(ports.temporal, self._may_tell, clock, health)
+        self._unseen = UnseenWatch(ports.positions, clock, health)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -98,6 +102,7 @@ class PriceWatch:
             group.create_task(self._trails.run())
             group.create_task(self._seconds.run())
             group.create_task(self._owners.run())
+            group.create_task(self._unseen.run(self._priced))
             group.create_task(self._keep_refused())
             group.create_task(self._follow_positions())
             group.create_task(self._tell_doubts())
@@ -127,11 +132,13 @@ class PriceWatch:
     def _see(self, book: OrderBook) -> None:
         """Mark the positions of a token and hold their levels against its newest book."""
         self._books.put(book)
+        self._unseen.note(book)
         if not self._shards.holds(book.token_id):
             return
         seen = self._desk.look(book, self._clock())
         for position, reason in seen.due:
-            self._owners.request_exit(position, reason)
+            held_at = self._holdings.held.get(position.position_id)
+            self._owners.request_exit(position, reason, held_at)
         for position_id in seen.moved:
             self._trails.moved(position_id)
         if seen.reread_at is not None:
@@ -152,7 +159,7 @@ class PriceWatch:
         while True:
             begun = time.perf_counter()
             try:
-                self._positions = tuple(await self._ports.positions.list_open())
+                self._holdings = await read_holdings(self._ports.positions)
                 self._take_positions()
                 self._tell_resolved()
                 self._resolved.clear()  # it was nothing of ours
@@ -165,32 +172,46 @@ class PriceWatch:
             await self._ports.bell.wait("positions", "", POSITIONS_POLL)
 
     def _take_positions(self) -> None:
-        fresh = self._desk.follow(self._positions)
+        fresh = self._desk.follow(self._holdings.positions)
         self._choose_tokens()
-        self._owners.keep_only(frozenset(p.position_id for p in self._positions))
+        self._owners.keep_only(frozenset(p.position_id for p in self._holdings.positions))
         for book in filter(None, map(self._books.find, fresh)):
             self._see(book)
 
     def _choose_tokens(self) -> None:
-        held = frozenset(p.token_id for p in self._positions if self._shards.watches(p.token_id))
+        held = frozenset(position.token_id for position in self._watched() or ())
         self._tokens.replace(held)
         self._books.keep_only(held)
         self._seconds.keep_only(held)
+        self._unseen.keep_only(held)
+
+    def _watched(self) -> Sequence[PositionRecord] | None:
+        """Return the positions that are ours to watch; None when we have no part in the watch."""
+        if not self._shards.has_any:
+            return None
+        return [p for p in self._holdings.positions if self._shards.watches(p.token_id)]
+
+    def _priced(self) -> Sequence[PositionRecord] | None:
+        """Return those of them that must have a price: a market that has ended may have none."""
+        watched = self._watched()
+        if watched is None:
+            return None
+        return [position for position in watched if position.position_id not in self._ended]
 
     def _tell_resolved(self) -> None:
         """Tell the owners of what was resolved; one that is not known yet, as soon as it is."""
         if not self._resolved:
             return
-        for position in self._positions:
+        for position in self._holdings.positions:
             if position.condition_id in self._resolved:
                 self._owners.tell_resolved(position)
-        self._resolved -= {position.condition_id for position in self._positions}
+        self._resolved -= {position.condition_id for position in self._holdings.positions}
 
     async def _tell_ended(self) -> None:
         """Tell owners whose market's end has passed: its resolution may have gone unheard."""
-        ended = await self._ports.positions.list_ended(self._clock())
-        for position in self._positions if ended else ():
-            if position.position_id in ended:
+        self._ended = await self._ports.positions.list_ended(self._clock())
+        for position in self._holdings.positions if self._ended else ():
+            if position.position_id in self._ended:
                 self._owners.tell_ended(position)
 
     async def _tell_doubts(self) -> None:

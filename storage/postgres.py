@@ -32,6 +32,7 @@ from storage import (
     reviews,
     settle,
     signals,
+    unseen,
     watch_leases,
     whale_changes,
     whale_fills,
@@ -174,6 +175,10 @@ class PostgresStore:
     release_watch = watch_leases.release_watch
     last_watched = watch_leases.last_watched
     list_ended = watch_leases.list_ended
+    list_open_after = watch_leases.list_open_after
+    list_held = watch_leases.list_held
+    open_unseen = unseen.open_unseen
+    close_unseen = unseen.close_unseen
     load_own_books = own_books.load_own_books
     list_news = own_books.list_news
     list_foreign = own_books.list_foreign

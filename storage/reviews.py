@@ -45,6 +45,8 @@ class ReviewKind(StrEnum):
     """The same, by more than 5 % of the position or the cash."""
     FOREIGN_ORDER = "FOREIGN_ORDER"
     """An order in our wallet's name that no intent of ours explains: all entries are halted."""
+    PRICES_UNSEEN = "PRICES_UNSEEN"
+    """No price of some positions is seen, neither by stream nor by asking: no level can fire."""
 
     @property
     def severity(self) -> str:
@@ -52,7 +54,7 @@ class ReviewKind(StrEnum):
         match self:
             case ReviewKind.ORDER_FAULT | ReviewKind.ORDER_ADOPTED | ReviewKind.EXIT_STUCK:
                 return PAGE
-            case ReviewKind.BOOKS_FAR_APART | ReviewKind.FOREIGN_ORDER:
+            case ReviewKind.BOOKS_FAR_APART | ReviewKind.FOREIGN_ORDER | ReviewKind.PRICES_UNSEEN:
                 return PAGE
             case ReviewKind.SETTLEMENT_FAILED | ReviewKind.BOOKS_DIFFER:
                 return "ERROR"

@@ -1,12 +1,13 @@
-"""Which process watches which shard of the tokens we hold, and which of them have ended."""
+"""What a watcher of prices reads: its shards, and the positions that are open, held, ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from storage.lane import QuickDatabase
-from storage.port import StorageError
+from storage.port import PositionRecord, StorageError
+from storage.rows import read_position
 from storage.statements import Statement
-from storage.watch_port import SHARDS, WATCH_LEASE
+from storage.watch_port import POSITIONS_PAGE, SHARDS, WATCH_LEASE
 from trading.types import PositionId, Wallet
 
 _RENEW = Statement(
@@ -28,6 +29,20 @@ _LAST = Statement(
     """
     SELECT min(renewed_at) AS renewed_at FROM watch_leases
     WHERE CAST(:wallet AS text) IS NULL OR wallet = :wallet
+    """
+)
+_OPEN_AFTER = Statement(
+    """
+    SELECT * FROM positions WHERE status NOT IN ('CLOSED', 'REDEEMED')
+    AND (CAST(:wallet AS text) IS NULL OR user_address = :wallet)
+    AND position_id > :position_id ORDER BY position_id LIMIT :page
+    """
+)
+_HELD = Statement(
+    """
+    SELECT h.position_id, h.held_at FROM position_holds AS h JOIN positions AS p USING (position_id)
+    WHERE p.status NOT IN ('CLOSED', 'REDEEMED')
+    AND (CAST(:wallet AS text) IS NULL OR p.user_address = :wallet)
     """
 )
 _ENDED = Statement(
@@ -64,6 +79,20 @@ async def last_watched(db: QuickDatabase) -> datetime | None:
     assert row is not None, "a minimum is always one row"
     found: datetime | None = row["renewed_at"]
     return found
+
+
+async def list_open_after(db: QuickDatabase, position_id: PositionId) -> Sequence[PositionRecord]:
+    """Return the positions that are not over and follow this id, by id, a page at most."""
+    rows = await db.lane.rows(
+        _OPEN_AFTER, wallet=db.wallet, position_id=position_id, page=POSITIONS_PAGE
+    )
+    return [read_position(row) for row in rows]
+
+
+async def list_held(db: QuickDatabase) -> Mapping[PositionId, datetime]:
+    """Return which positions a person holds, and since when."""
+    rows = await db.lane.rows(_HELD, wallet=db.wallet)
+    return {PositionId(row["position_id"]): row["held_at"] for row in rows}
 
 
 async def list_ended(db: QuickDatabase, now: datetime) -> frozenset[PositionId]:

@@ -2,16 +2,19 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from storage.level_port import LevelStore
-from storage.port import Mark, PriceCache
+from storage.port import Mark, PositionRecord, PriceCache
 from trading.types import PositionId, TokenId
 
 SHARDS = 8
 WATCH_LEASE = timedelta(seconds=6)
 """A shard that was not renewed for as long is free."""
+POSITIONS_PAGE = 100
+"""Positions that are read in one go: nothing else is done meanwhile."""
 
 
 def shard_of(token_id: TokenId) -> int:
@@ -39,11 +42,36 @@ class WatchLeases(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class UnseenPrices:
+    """Positions of which no price was seen for long: where there are `count`, these are some."""
+
+    count: int
+    position_ids: tuple[PositionId, ...]
+    since: datetime
+    at: datetime
+
+
 class WatchStore(LevelStore, WatchLeases, Protocol):
     """Positions as their watcher asks for them."""
 
+    async def list_open_after(self, position_id: PositionId) -> Sequence[PositionRecord]:
+        """Return the positions that are not over and follow this id, by id.
+
+        At most `POSITIONS_PAGE`; fewer are the last ones.
+        """
+
+    async def list_held(self) -> Mapping[PositionId, datetime]:
+        """Return which positions a person holds, and since when."""
+
     async def list_ended(self, now: datetime) -> frozenset[PositionId]:
         """Return the open positions whose market's end has passed."""
+
+    async def open_unseen(self, unseen: UnseenPrices) -> bool:
+        """Page about prices that nobody sees; return False when that is under review already."""
+
+    async def close_unseen(self, now: datetime) -> bool:
+        """Take it off the review queue: all prices are seen again; return False when none was."""
 
 
 class MarkCache(PriceCache, Protocol):

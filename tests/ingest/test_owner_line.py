@@ -133,3 +133,15 @@ async def test_what_cannot_be_told_for_long_or_is_too_much_is_dropped_and_counte
 
         await until(dropped)
     assert desk.temporal.delivered == []
+
+
+async def test_an_owner_whose_position_a_person_holds_is_told_once_in_each_hold(desk: Desk) -> None:
+    later = NOW + timedelta(hours=1)
+    async with desk.running() as line:
+        for held_at in (NOW, NOW, later, later, None, None):
+            desk.now += timedelta(seconds=5)
+            line.request_exit(position(), ExitReason.STOP_LOSS, held_at)
+        await desk.until_delivered(4)
+        line.keep_only(frozenset())
+        line.request_exit(position(), ExitReason.STOP_LOSS, later)
+        await desk.until_delivered(5)

@@ -300,7 +300,7 @@ async def test_prices_are_watched_while_the_database_or_temporal_is_away(
     room: Room, database_url: str
 ) -> None:
     shaky = ShakyStore(room.store)
-    shaky.away = {"list_open": 1, "swap_levels": 2, "list_ended": 1, "renew_watch": 1}
+    shaky.away = {"list_open_after": 1, "swap_levels": 2, "list_ended": 1, "renew_watch": 1}
     room.temporal.away = [
         RPCError("away", RPCStatusCode.UNAVAILABLE, b""),
         RuntimeError("Failed client connect"),

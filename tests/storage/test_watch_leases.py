@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+import storage.watch_leases
+from storage.exit_port import Hold
 from storage.port import StorageError
 from storage.postgres import PostgresStore
 from storage.watch_port import SHARDS, WATCH_LEASE
-from tests.storage.builders import NOW, bought, later, market
+from tests.storage.builders import NOW, bought, later, market, sold
 from trading.rules import RiskRules
-from trading.types import ExitReason, Wallet
+from trading.types import ExitReason, PositionId, Wallet
 
 ALL = dict.fromkeys(range(SHARDS), 1)
 
@@ -72,3 +74,19 @@ async def test_open_positions_whose_market_has_ended_are_found(funded: PostgresS
     assert await funded.list_ended(later(10)) == {position.position_id}
     await funded.begin_exit(position.position_id, ExitReason.OPERATOR, NOW)
     assert await funded.list_ended(later(10)) == frozenset()
+
+
+async def test_open_positions_are_read_by_the_page_and_with_who_holds_them(
+    funded: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.watch_leases, "POSITIONS_PAGE", 1)
+    position = await bought(funded)
+    found = await funded.list_open_after(PositionId(""))
+    assert found == [position]
+    assert await funded.list_open_after(position.position_id) == []
+    assert await funded.list_held() == {}
+    await funded.hold_position(Hold(position.position_id, "ann", "news", later(1)))
+    assert await funded.list_held() == {position.position_id: later(1)}
+    await sold(funded, position)
+    assert await funded.list_held() == {}
+    assert await funded.list_open_after(PositionId("")) == []
