@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
+from trading.pretrade import RecentEntries as Counts
+from trading.pretrade import ThrottleCaps, check_throttles
 from trading.rules import RiskRules
 from trading.types import (
     MICRO,
@@ -60,20 +62,10 @@ class RecentEntries:
         self._forget(now - max(_MINUTE, rules.repeats_window))
         last = [s for s in self._sent if s.at > now - _MINUTE]
         same = [s for s in last if s.token_id == claim.token_id]
-        figures: list[tuple[str, Decimal | int, Decimal | int]] = [
-            ("open_orders", open_orders + 1, rules.open_orders_max),
-            ("orders_per_min", len(last) + 1, rules.orders_per_min_max),
-            ("orders_per_min_token", len(same) + 1, rules.orders_per_min_token_max),
-            ("notional_per_min", _sum(last) + claim.cost, rules.notional_per_min_max),
-        ]
-        if rules.repeats_max:
-            repeats = self._repeats(signal_id, claim.token_id, now)
-            figures.append(("repeats", repeats + 1, rules.repeats_max))
-        for name, wanted, cap in figures:
-            if wanted > cap:
-                numbers = {"throttle": name, "wanted": str(wanted), "cap": str(cap)}
-                return Refusal(Reason.ORDER_THROTTLE, numbers)
-        return None
+        repeats = self._repeats(signal_id, claim.token_id, now)
+        recent = Counts(open_orders, len(last), len(same), Usd(_sum(last)), repeats)
+        breach = check_throttles(recent, claim.cost, ThrottleCaps.of(rules))
+        return None if breach is None else Refusal(breach.reason, breach.numbers)
 
     def _repeats(self, signal_id: SignalId, token_id: TokenId, now: datetime) -> int:
         since = now - self._rules.repeats_window
