@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from activities.asking import ExitAsker
 from activities.commands import EventBook
 from activities.evidence import tell_alive
 from exchange.account import BookBatches
@@ -33,13 +34,6 @@ class WatchRecord(Protocol):
 
     async def last_watched(self) -> datetime | None:
         """Return when somebody last watched all that we hold; None: nobody ever did."""
-
-
-class ExitAsker(Protocol):
-    """Reaches the owners of positions."""
-
-    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
-        """Ask a position's owner to sell; return False when it cannot be reached now."""
 
 
 @dataclass(frozen=True, slots=True)

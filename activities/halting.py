@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
+from activities.asking import ExitAsker
 from exchange.port import ExchangeError, OrderGateway
 from storage.guard_port import HaltSign, Kill, KillSource, KillStore
 from storage.port import Bell, PositionStore, StorageError
@@ -28,13 +28,6 @@ FRESH_NS = 300_000_000
 CHANNEL = "halts"
 
 log = structlog.get_logger()
-
-
-class ExitDesk(Protocol):
-    """Reaches the owners of positions."""
-
-    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
-        """Ask a position's owner to sell; return False when it cannot be reached now."""
 
 
 class Brake:
@@ -96,7 +89,7 @@ class HaltPorts:
     gateway: OrderGateway
     bell: Bell
     sign: HaltSign
-    exits: ExitDesk
+    exits: ExitAsker
 
 
 class HaltKeeper:

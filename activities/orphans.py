@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from activities.asking import ExitAsker
 from activities.commands import EventBook
 from activities.evidence import Detective
-from activities.signals import ASSESS, COPIED, SignalActivities
+from activities.signals import ASSESS, SignalActivities
 from exchange.port import OrderGateway, UnavailableError
 from storage.ownership import LooseOrder
 from storage.port import (
@@ -34,9 +35,10 @@ from trading.types import (
     SignalId,
     SignalState,
 )
+from trading.verdict import COPIED
 
 
-class Owners(Protocol):
+class Owners(ExitAsker, Protocol):
     """Knows which workflows run. When it cannot be asked it raises, and nothing is settled."""
 
     async def running_trades(self, signal_ids: Collection[SignalId]) -> frozenset[SignalId]:
@@ -49,9 +51,6 @@ class Owners(Protocol):
 
     async def own_position(self, position_id: PositionId) -> None:
         """Start a position's workflow unless it runs."""
-
-    async def ask_exit(self, position_id: PositionId, request: ExitRequest) -> bool:
-        """Ask a position's owner to sell; return False when it cannot be reached now."""
 
 
 @dataclass(frozen=True, slots=True)
