@@ -130,7 +130,6 @@ class PostgresStore:
     swap_levels = levels.swap_levels
     save_marks = positions.save_marks
     begin_exit = exits.begin_exit
-    open_exit_review = reviews.open_exit_review
     end_exit = exits.end_exit
     fix_exit = exit_plans.fix_exit
     list_answered = exit_plans.list_answered

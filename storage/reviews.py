@@ -147,16 +147,6 @@ def event_of(review: Review) -> Event:
     )
 
 
-async def open_exit_review(
-    db: Database, position_id: PositionId, minutes: int, now: datetime
-) -> None:
-    """Put an exit that takes too long before a person; once until somebody has looked."""
-    reason = f"the exit is not done after {minutes} min"
-    review = Review(ReviewKind.EXIT_STUCK, reason, now, position_id=position_id)
-    async with db.transaction() as connection:
-        await open_review(connection, review)
-
-
 async def list_reviews(db: Database, *, open_only: bool, limit: int) -> Sequence[StoredReview]:
     """Return reviews, newest first."""
     query = _reviews().order_by(reviews.c.opened_at.desc(), reviews.c.review_id.desc())

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from storage.breakers import Halt, HaltScope
+from storage.exit_port import ExitPage
 from storage.port import StoredSignal
 from storage.postgres import PostgresStore
 from storage.replays import NotResolved, Resolved, Verdict
@@ -166,7 +167,7 @@ async def test_a_sell_is_never_replayed(funded: PostgresStore) -> None:
     why = await refused(funded, await review_of(funded, ReviewKind.VENUE_REJECTED))
     assert "a sell never is" in why
     position = await bought(funded)
-    await funded.open_exit_review(position.position_id, 5, NOW)
+    await funded.page_exit(ExitPage(position.position_id, 1, "5 min", "nobody buys", NOW))
     why = await refused(funded, await review_of(funded, ReviewKind.EXIT_STUCK))
     assert "a sell never is" in why
 

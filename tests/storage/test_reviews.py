@@ -38,6 +38,16 @@ async def faulty(store: PostgresStore, *names: str) -> None:
         await store.fold(intent.order.order_hash, [FAULT], NOW)
 
 
+async def stuck(store: PostgresStore, position_id: PositionId, minutes: int) -> None:
+    """Put an exit that takes too long before a person."""
+    reason = f"the exit is not done after {minutes} min"
+    at = later(60 * minutes)
+    async with store.transaction() as connection:
+        await open_review(
+            connection, Review(ReviewKind.EXIT_STUCK, reason, at, position_id=position_id)
+        )
+
+
 async def told(store: PostgresStore) -> list[Event]:
     """Return the events, oldest first."""
     return [row.event for row in reversed(await list_event_rows(store, 20))]
@@ -93,7 +103,7 @@ async def test_what_is_undone_leaves_no_review(funded: PostgresStore) -> None:
 
 async def test_what_is_nowhere_on_record_cannot_be_reviewed(funded: PostgresStore) -> None:
     with pytest.raises(StorageError, match="found none"):
-        await funded.open_exit_review(PositionId("none"), 5, NOW)
+        await stuck(funded, PositionId("none"), 5)
 
 
 async def test_a_resolved_review_leaves_the_queue_and_keeps_who_and_why(
@@ -161,11 +171,11 @@ async def test_other_ends_of_a_signal_need_nobody(store: PostgresStore) -> None:
 async def test_a_stuck_exit_pages_once_until_somebody_has_looked(funded: PostgresStore) -> None:
     position = await bought(funded)
     for minutes in (5, 6):
-        await funded.open_exit_review(position.position_id, minutes, later(60 * minutes))
+        await stuck(funded, position.position_id, minutes)
     [stored] = await funded.list_reviews(open_only=True, limit=10)
     assert stored.review.reason == "the exit is not done after 5 min"
     await funded.resolve_review(stored.review_id, "ann", "sold by hand", later(400))
-    await funded.open_exit_review(position.position_id, 10, later(600))
+    await stuck(funded, position.position_id, 10)
     assert len(await funded.list_reviews(open_only=True, limit=10)) == 1
     query = select(events.c.title).where(events.c.type == "exit_stuck").order_by(events.c.event_id)
     async with funded.transaction() as connection:
