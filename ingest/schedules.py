@@ -50,7 +50,7 @@ class ScheduleKeeper:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def ensure(self, *, update: bool = True) -> None:
-        """Create the schedule and let it run once; `update` renews one that is there already.
+        """Create the schedule, or renew it with `update`; an urgent one runs at once.
 
         A schedule that a person has paused stays paused.
         """
@@ -58,7 +58,10 @@ class ScheduleKeeper:
         await register_attributes(self._client)
         try:
             await self._client.create_schedule(
-                plan.schedule_id, plan.schedule, trigger_immediately=True, rpc_timeout=RPC_TIMEOUT
+                plan.schedule_id,
+                plan.schedule,
+                trigger_immediately=plan.is_urgent,
+                rpc_timeout=RPC_TIMEOUT,
             )
         except ScheduleAlreadyRunningError:
             if update:
