@@ -8,8 +8,10 @@ from typing import Protocol
 
 from answers import Answer, answer_positions, answer_trades, answer_why
 from embedded.addresses import load_addresses, normalise_database_url
+from feed_answers import with_feeds
 from status_answer import answer_status
 from storage.audit import find_signals
+from storage.feed_audit import list_coverage, list_silences
 from storage.migrate import check_schema
 from storage.port import StorageError, StorageUnavailableError
 from storage.postgres import PostgresStore
@@ -117,7 +119,10 @@ async def _answer(store: PostgresStore, command: str, argument: str) -> Answer:
         case "status":
             figures = await load_risk_figures(store, now)
             curve = await list_equity(store, POINTS_SHOWN, now - DAY)
-            return answer_status(await load_overview(store, now), figures, store.rules, curve)
+            overview = await load_overview(store, now)
+            status = answer_status(overview, figures, store.rules, curve)
+            today = await list_coverage(store, now.date())
+            return with_feeds(status, today, await list_silences(store))
         case "positions":
             return answer_positions(await list_position_rows(store, ROWS_MAX))
         case "trades":

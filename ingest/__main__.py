@@ -22,12 +22,14 @@ from exchange.polymarket.rtds import RtdsFeed
 from exchange.polymarket.signing import NoSigner
 from ingest.account import AccountListener
 from ingest.activity import ActivityFeed
+from ingest.coverage import CoverageAudit
 from ingest.equity import EquitySampler
 from ingest.follow import Follower
 from ingest.health import FeedHealth
 from ingest.mirror import MirrorWatch
 from ingest.record import Recorder
 from ingest.scout import MarketScout
+from ingest.silence import SilenceWatch
 from ingest.watch import PriceWatch, WatchPorts
 from ingest.whales import WhaleBook
 from process import leave, protect, until_stopped, utc_now
@@ -43,6 +45,8 @@ from temporal_access import TemporalRefusedError, connect_temporal
 from trading.types import Wallet
 
 log = structlog.get_logger()
+
+WHALE_FEEDS = (ChainFeed.name, RtdsFeed.name, ActivityFeed.name)
 
 
 async def run_ingest(settings: Settings) -> None:
@@ -96,6 +100,8 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
         await until_stopped(
             whales.run(),
             health.tell(store),
+            SilenceWatch(WHALE_FEEDS, store, health, utc_now).run(whales.followed),
+            CoverageAudit(store, health, utc_now).run(),
             scout.run(),
             _follower(ears, scout).run(whales.followed),
             MirrorWatch(store, _recorder(ears), health, utc_now).run(),
@@ -110,9 +116,11 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
 def _follower(ears: Ears, scout: MarketScout) -> Follower:
     store, access = ears.store, ears.access
     activity = ActivityFeed(ActivityApi(access), (store, store), ears.health, utc_now)
+    recorder = _recorder(ears)
+    chain = ChainFeed(access, since=recorder.load_position)
     return Follower(
-        [scout.beside(feed) for feed in (ChainFeed(access), RtdsFeed(access), activity)],
-        _recorder(ears),
+        [scout.beside(feed) for feed in (chain, RtdsFeed(access), activity)],
+        recorder,
         ears.health,
         ears.settings.rules.aggregation,
         utc_now,

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
-from exchange.port import FillEvent, Quarantined, StreamReset, WhaleFeed
+from exchange.port import FeedDoubt, FeedPulse, FillEvent, Quarantined, StreamReset, WhaleFeed
 from ingest.health import FeedHealth
 from ingest.listen import listen
 from ingest.record import Recorder
@@ -78,9 +79,14 @@ class Follower:
 
     async def _listen(self, feed: WhaleFeed, wallets: Wanted[Wallet]) -> None:
         async def take(event: FillEvent) -> None:
+            if isinstance(event, WhaleFill) and event.wallet not in wallets.current():
+                return  # not followed any more
+            if self._events.full():
+                self._health.pushed_back(feed.name)
             await self._events.put((feed.name, event))
 
-        await listen(feed.name, lambda: feed.stream_fills(wallets), take, self._health)
+        stream = partial(feed.stream_fills, wallets)
+        await listen(feed.name, stream, take, self._health, _is_sign_of_life)
 
     async def _merge(self) -> None:
         """Feed the aggregator what comes, and close its windows when they are due."""
@@ -99,6 +105,10 @@ class Follower:
                 await self._count(event)
             case Quarantined():
                 await self._recorder.quarantine(event)
+            case FeedPulse(block=int(block)):
+                await self._recorder.keep_position(block, event.at)
+            case FeedDoubt():
+                await self._recorder.tell_doubt(event)
             case StreamReset():
                 log.info("feed_connected", feed=feed)
 
@@ -141,3 +151,8 @@ class Follower:
         due_at = min((at for at in due if at is not None), default=None)
         wait = IDLE if due_at is None else max(due_at - self._clock(), timedelta())
         return wait.total_seconds()
+
+
+def _is_sign_of_life(event: FillEvent) -> bool:
+    """A feed that only connects again and again is silent; so is one that makes no sense."""
+    return not isinstance(event, StreamReset | Quarantined)

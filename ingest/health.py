@@ -22,11 +22,24 @@ class FeedHealth:
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._heard_at: dict[str, datetime] = {}
+        self._expected_at: dict[str, datetime] = {}
         self._messages = Counter(
             "whalecopy_feed_messages", "Messages taken from a feed.", ["feed"], registry=registry
         )
         self._refusals = Counter(
             "whalecopy_feed_quarantined", "Payloads refused.", ["feed"], registry=registry
+        )
+        self._pushed_back = Counter(
+            "whalecopy_feed_pushed_back",
+            "Events of a feed that had to wait because those before them were not merged yet.",
+            ["feed"],
+            registry=registry,
+        )
+        self._silent = Gauge(
+            "whalecopy_feed_silent",
+            "1 while a feed of whale fills has been silent for more than 30 s.",
+            ["feed"],
+            registry=registry,
         )
         self._failures = Counter(
             "whalecopy_ingest_failures",
@@ -52,6 +65,15 @@ class FeedHealth:
         self._heard_at[feed] = now
         self._messages.labels(feed).inc()
         self._last.labels(feed).set(now.timestamp())
+
+    def expect(self, feed: str) -> None:
+        """Note that a feed should speak from now on: it is silent if it never does."""
+        self._expected_at[feed] = self._clock()
+        self._silent.labels(feed).set(0)
+
+    def pushed_back(self, feed: str) -> None:
+        """Note that a feed had to wait for those who count its fills."""
+        self._pushed_back.labels(feed).inc()
 
     def refused(self, feed: str) -> None:
         """Note that a payload went to quarantine."""
@@ -79,5 +101,10 @@ class FeedHealth:
     def silent(self) -> dict[str, timedelta]:
         """Return the feeds that have been silent for more than 30 s, and for how long."""
         now = self._clock()
-        ages = {feed: now - at for feed, at in self._heard_at.items()}
-        return {feed: age for feed, age in ages.items() if age > SILENCE_MAX}
+        since = self._expected_at | {
+            feed: max(at, self._expected_at.get(feed, at)) for feed, at in self._heard_at.items()
+        }
+        found = {feed: now - at for feed, at in since.items() if now - at > SILENCE_MAX}
+        for feed in self._expected_at:
+            self._silent.labels(feed).set(int(feed in found))
+        return found

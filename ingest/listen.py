@@ -16,11 +16,17 @@ Event = TypeVar("Event")
 log = structlog.get_logger()
 
 
+def _always(event: object) -> bool:
+    del event
+    return True
+
+
 async def listen(
     feed: str,
     open_stream: Callable[[], AsyncIterator[Event]],
     take: Callable[[Event], Awaitable[None]],
     health: FeedHealth,
+    is_sign_of_life: Callable[[Event], bool] = _always,
 ) -> None:
     """Hand every event of a stream to `take` until cancelled.
 
@@ -30,7 +36,8 @@ async def listen(
     while True:
         try:
             async for event in open_stream():
-                health.heard(feed)
+                if is_sign_of_life(event):
+                    health.heard(feed)
                 await take(event)
             log.warning("stream_ended", feed=feed)
         except* ExchangeError as errors:

@@ -2,12 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
-from exchange.port import Quarantined
+from exchange.port import FeedDoubt, Quarantined
 from ingest.health import FeedHealth
 from ingest.stored import until_stored
 from storage.port import Event, FactStore, FillStore, KeptFill
@@ -15,6 +15,11 @@ from trading.aggregate import DroppedFills, FoundSignal, TakenBack
 from trading.types import WhaleFill
 
 NUMBERED_MAX = 50_000
+POSITION = "chain/block"
+"""Cursor: everything up to this block of the chain is stored."""
+POSITION_EVERY = timedelta(seconds=10)
+REFUSED_PER_MINUTE = 60
+"""Refused payloads kept of one feed; a venue that changed its words sends thousands."""
 
 log = structlog.get_logger()
 
@@ -34,6 +39,8 @@ class Recorder:
         self._health = health
         self._clock = clock
         self._told: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._position_at: datetime | None = None
+        self._kept: dict[str, tuple[datetime, int]] = {}
 
     async def recall(self, since: datetime, limit: int) -> Sequence[KeptFill]:
         """Return what is stored of the last fills, in the order in which it was stored."""
@@ -83,8 +90,10 @@ class Recorder:
         )
 
     async def quarantine(self, refused: Quarantined) -> None:
-        """Keep a payload that could not be read."""
+        """Keep a payload that could not be read; of too many only the number is kept."""
         self._health.refused(refused.feed)
+        if not self._has_room(refused.feed):
+            return
         await until_stored(
             lambda: self._facts.quarantine(
                 refused.feed, refused.why, refused.payload, self._clock()
@@ -92,6 +101,34 @@ class Recorder:
             self._health,
             "quarantine",
         )
+
+    async def load_position(self) -> int | None:
+        """Return the block up to which everything is stored, None before the first one."""
+        found = await until_stored(
+            lambda: self._facts.load_cursor(POSITION), self._health, "position"
+        )
+        return int(found) if found else None
+
+    async def keep_position(self, block: int, at: datetime) -> None:
+        """Keep that everything up to a block is stored, at most every ten seconds."""
+        if self._position_at is not None and at - self._position_at < POSITION_EVERY:
+            return
+        self._position_at = at
+        await until_stored(
+            lambda: self._facts.save_cursor(POSITION, str(block), at), self._health, "position"
+        )
+
+    async def tell_doubt(self, doubt: FeedDoubt) -> None:
+        """Keep an event for a person: who should tell the same does not."""
+        self._health.failed("nodes_disagree")
+        event = Event(
+            type="sources_disagree",
+            severity="WARNING",
+            title=f"{doubt.feed}: {doubt.why}",
+            at=self._clock(),
+            ids={"transaction_hash": doubt.transaction_hash},
+        )
+        await until_stored(lambda: self._facts.record_event(event), self._health, "event")
 
     async def tell_taken_back(self, taken: TakenBack) -> None:
         """Keep an event for a person: a fill we acted on was reorganised away."""
@@ -104,6 +141,14 @@ class Recorder:
             metadata={"signal_ids": ",".join(taken.signal_ids)},
         )
         await until_stored(lambda: self._facts.record_event(event), self._health, "event")
+
+    def _has_room(self, feed: str) -> bool:
+        now = self._clock()
+        since, count = self._kept.get(feed, (now, 0))
+        if now - since >= timedelta(minutes=1):
+            since, count = now, 0
+        self._kept[feed] = since, count + 1
+        return count < REFUSED_PER_MINUTE
 
     def _number(self, fill: WhaleFill) -> int:
         """Count identical fills of a source without log indexes; the oldest are forgotten."""

@@ -14,6 +14,7 @@ from storage import (
     exit_plans,
     exits,
     facts,
+    feed_audit,
     guard,
     holdings,
     intents,
@@ -186,6 +187,9 @@ class PostgresStore:
     record_foreigner = differences.record_foreigner
     load_cursor = events.load_cursor
     save_cursor = events.save_cursor
+    audit_feeds = feed_audit.audit_feeds
+    begin_silence = feed_audit.begin_silence
+    end_silence = feed_audit.end_silence
 
     hold_trip = admission.hold_trip
     end_trip = admission.end_trip

@@ -12,7 +12,7 @@ from storage.views import EventRow, FeedRow
 
 FEED_CURSOR = "feed/"
 """Cursors of this prefix tell, in ISO 8601, when the feed named after it last spoke."""
-FEEDS = ("account", "chain", "prices", "rtds")
+FEEDS = ("account", "chain", "data_api", "prices", "rtds")
 FEEDS_MAX = 50
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

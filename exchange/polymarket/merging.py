@@ -1,4 +1,4 @@
-"""Tells new fills from repeated ones, for sources that name fills by log index or not at all."""
+"""Tells new fills from repeated ones, for sources whose fills have no name."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -11,23 +11,6 @@ REMEMBERED_MAX = 50_000
 """Keys kept; at the firehose's rate of followed fills this is days."""
 
 _Lot = tuple[str, Wallet, TokenId, Side]
-
-
-class Once:
-    """Says of each key whether it is seen for the first time."""
-
-    def __init__(self) -> None:
-        """Start with nothing seen."""
-        self._seen: OrderedDict[Hashable, None] = OrderedDict()
-
-    def is_new(self, key: Hashable) -> bool:
-        """Remember a key; the oldest are forgotten."""
-        if key in self._seen:
-            return False
-        self._seen[key] = None
-        if len(self._seen) > REMEMBERED_MAX:
-            self._seen.popitem(last=False)
-        return True
 
 
 class SurplusMerger:

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -13,7 +13,15 @@ from exchange.polymarket.merging import SurplusMerger
 from exchange.polymarket.pump import Emit, pump
 from exchange.polymarket.wire import excerpt, parse, read_objects, to_micro
 from exchange.polymarket.wire_data import ActivityMessage, ActivityRow
-from exchange.port import FillEvent, Quarantined, StreamReset, WalletSet, WireError
+from exchange.port import (
+    FeedPulse,
+    FillEvent,
+    Quarantined,
+    StreamReset,
+    UnavailableError,
+    WalletSet,
+    WireError,
+)
 from trading.types import Price, Shares, Source, Wallet, WhaleFill
 
 RTDS_RULES = LineRules(
@@ -23,10 +31,16 @@ RTDS_RULES = LineRules(
     data_within=timedelta(seconds=10),
 )
 """The firehose carries dozens of messages a second; ten seconds of silence mean it froze."""
-SOCKET_AGES = (timedelta(minutes=10), timedelta(minutes=7))
-"""Sockets are renewed although they look alive, and never both at a time."""
+SOCKETS = 2
+RENEW_EVERY = timedelta(minutes=5)
+"""One socket after the other is renewed although it looks alive: each every ten minutes."""
+PULSE_EVERY = timedelta(seconds=1)
 TYPES = ("orders_matched", "trades")
 """Takers' fills, and both sides' fills; either may be switched off by the venue."""
+
+_WALLET = re.compile(r'"proxyWallet"\s*:\s*"(0x[0-9a-fA-F]{40})"')
+_MATCH = re.compile(r'"type"\s*:\s*"(?:orders_matched|trades)"')
+_TOPIC = re.compile(r'"topic"\s*:\s*"activity"')
 
 
 class RtdsFeed:
@@ -37,10 +51,16 @@ class RtdsFeed:
 
     name = "rtds"
 
-    def __init__(self, access: VenueAccess, rules: LineRules = RTDS_RULES) -> None:
+    def __init__(
+        self,
+        access: VenueAccess,
+        rules: LineRules = RTDS_RULES,
+        renew_every: timedelta = RENEW_EVERY,
+    ) -> None:
         """Use the socket of these endpoints."""
         self._access = access
         self._rules = rules
+        self._renew_every = renew_every
         self._rng = Random()  # noqa: S311 - spreads reconnections, guards nothing
 
     def stream_fills(self, wallets: WalletSet) -> AsyncIterator[FillEvent]:
@@ -53,11 +73,26 @@ class RtdsFeed:
 
     async def _follow(self, wallets: WalletSet, emit: Emit[FillEvent]) -> None:
         merger = SurplusMerger()
+        talks = [
+            RtdsTalk(emit, wallets, RtdsCopy(merger, number), self._access.clock)
+            for number in range(SOCKETS)
+        ]
         async with asyncio.TaskGroup() as group:
-            for number, age_max in enumerate(SOCKET_AGES):
-                talk = RtdsTalk(emit, wallets, RtdsCopy(merger, number), self._access.clock)
-                rules = replace(self._rules, age_max=age_max)
-                group.create_task(run_line(self._access.endpoints.rtds, talk, rules, self._rng))
+            for talk in talks:
+                group.create_task(
+                    run_line(self._access.endpoints.rtds, talk, self._rules, self._rng)
+                )
+            group.create_task(self._renew(talks))
+
+    async def _renew(self, talks: Sequence["RtdsTalk"]) -> None:
+        """Renew the sockets in turn, each only while the others deliver."""
+        turn = 0
+        while True:
+            await asyncio.sleep(self._renew_every.total_seconds())
+            talk = talks[turn % len(talks)]
+            if all(other.is_alive for other in talks if other is not talk):
+                talk.renew()
+                turn += 1
 
 
 class RtdsCopy:
@@ -90,13 +125,28 @@ class RtdsTalk:
         self._wallets = wallets
         self._copy = copy
         self._clock = clock
+        self._heard_at: datetime | None = None
+        self._told_at: datetime | None = None
+        self._is_due = False
         self.wake = asyncio.Event()
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether data came within the time after which a socket is given up."""
+        limit = RTDS_RULES.data_within
+        assert limit is not None, "expected a limit of silence"
+        return self._heard_at is not None and self._clock() - self._heard_at < limit
+
+    def renew(self) -> None:
+        """Leave the socket at its next frame, to be connected anew."""
+        self._is_due = True
 
     async def wanted(self) -> None:
         """Return at once: the firehose has no filter by wallet anyway."""
 
     def hello(self) -> Sequence[str]:
         """Subscribe without filters, which were seen to silence the topic."""
+        self._is_due, self._heard_at = False, None
         topics = [{"topic": "activity", "type": kind, "filters": ""} for kind in TYPES]
         return [json.dumps({"action": "subscribe", "subscriptions": topics})]
 
@@ -110,17 +160,56 @@ class RtdsTalk:
 
     async def hear(self, text: str) -> bool:
         """Emit followed wallets' fills; quarantine what concerns them and cannot be read."""
+        if self._is_due:
+            raise UnavailableError("renewed, as every socket is in its turn")
         if not text.lstrip().startswith(("{", "[")):
             return False
+        is_data = self._is_of_strangers(text) or await self._read(text)
+        if is_data:
+            await self._tell_pulse()
+        return is_data
+
+    def _is_of_strangers(self, text: str) -> bool:
+        """Tell without parsing that a frame is all about others: the firehose is nearly all so.
+
+        Within a JSON text quotes are escaped, so nobody's name or title can look like this.
+        """
+        wallets = _WALLET.findall(text)
+        if not wallets or len(wallets) != text.count('"payload"'):
+            return False
+        if not _TOPIC.search(text) or not _MATCH.search(text):
+            return False
+        followed = self._wallets.current()
+        return all(wallet.lower() not in followed for wallet in wallets)
+
+    async def _read(self, text: str) -> bool:
+        """Read a frame; return whether it held matches. One that is wrong spoils no other."""
         try:
-            messages = [parse(ActivityMessage, item) for item in read_objects(text)]
-            matches = [m for m in messages if m.topic == "activity" and m.type in TYPES]
-            for message in matches:
-                await self._pass_on(message)
+            items = read_objects(text)
         except WireError as error:
             await self._emit(Quarantined(self.name, str(error), excerpt(text)))
             return False
-        return bool(matches)
+        matches = 0
+        for item in items:
+            try:
+                matches += await self._read_item(item)
+            except WireError as error:
+                payload = excerpt(json.dumps(item, default=str))
+                await self._emit(Quarantined(self.name, str(error), payload))
+        return matches > 0
+
+    async def _read_item(self, item: dict[str, object]) -> bool:
+        message = parse(ActivityMessage, item)
+        if message.topic != "activity" or message.type not in TYPES:
+            return False
+        await self._pass_on(message)
+        return True
+
+    async def _tell_pulse(self) -> None:
+        self._heard_at = self._clock()
+        if self._told_at is None or self._heard_at - self._told_at >= PULSE_EVERY:
+            self._told_at = self._heard_at
+            await self._emit(FeedPulse(self._heard_at))
 
     async def _pass_on(self, message: ActivityMessage) -> None:
         wallet = message.payload.get("proxyWallet")

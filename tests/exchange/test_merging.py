@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.polymarket import merging
-from exchange.polymarket.merging import Once, SurplusMerger
+from exchange.polymarket.merging import SurplusMerger
 from exchange.polymarket.rtds import fill_of
 from exchange.polymarket.wire import parse
 from exchange.polymarket.wire_data import ActivityRow
@@ -23,15 +23,8 @@ def sized(size: str) -> WhaleFill:
     return replace(FILL, size=Shares(Decimal(size)))
 
 
-def test_a_key_is_new_once() -> None:
-    once = Once()
-    assert [once.is_new(key) for key in ("a", "b", "a")] == [True, True, False]
-
-
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "REMEMBERED_MAX", 2)
-    once = Once()
-    assert [once.is_new(key) for key in ("a", "b", "c", "a")] == [True, True, True, True]
     merger = SurplusMerger()
     for number in range(3):
         assert merger.new_part(replace(FILL, transaction_hash=str(number)), "x") is not None

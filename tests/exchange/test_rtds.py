@@ -1,12 +1,15 @@
 """The real-time socket is filtered here, merged over its copies, and renewed when it freezes."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
 from exchange.polymarket.lines import LineRules
@@ -14,7 +17,14 @@ from exchange.polymarket.merging import SurplusMerger
 from exchange.polymarket.rtds import RtdsCopy, RtdsFeed, RtdsTalk, fill_of
 from exchange.polymarket.wire import parse
 from exchange.polymarket.wire_data import ActivityRow
-from exchange.port import FillEvent, Quarantined, StreamReset, WireError
+from exchange.port import (
+    FeedPulse,
+    FillEvent,
+    Quarantined,
+    StreamReset,
+    UnavailableError,
+    WireError,
+)
 from tests.exchange.fake_venue import LIMIT_S, listening
 from tests.exchange.samples import AT, TX, WHALE, YES, activity_row, clock
 from tests.exchange.sets import Wallets
@@ -38,11 +48,15 @@ class Desk:
 
     def __init__(self, merger: SurplusMerger | None = None, number: int = 0) -> None:
         self.events: list[FillEvent] = []
+        self.pulses = 0
         copy = RtdsCopy(merger or SurplusMerger(), number)
         self.talk = RtdsTalk(self._emit, Wallets([WHALE]), copy, clock)
 
     async def _emit(self, event: FillEvent) -> None:
-        self.events.append(event)
+        if isinstance(event, FeedPulse):
+            self.pulses += 1
+        else:
+            self.events.append(event)
 
     async def hear(self, frame: object) -> bool:
         text = frame if isinstance(frame, str) else json.dumps(frame, default=str)
@@ -75,6 +89,81 @@ async def test_strangers_are_data_but_no_fills() -> None:
     desk = Desk()
     assert await desk.hear(message(proxyWallet="0x" + "77" * 20, size=0))
     assert desk.events == []
+
+
+def _text(frame: object) -> str:
+    return json.dumps(frame, default=str)
+
+
+async def test_what_only_looks_like_a_strangers_frame_is_read() -> None:
+    """A name may hold anything; an array may hold a stranger's match and a whale's."""
+    stranger = {"proxyWallet": "0x" + "77" * 20}
+    words = '"topic":"activity","type":"trades","payload":{"proxyWallet":"0x' + "77" * 20 + '"}'
+    for frame in (
+        message(name=words),
+        [message(**stranger), message()],
+        _text(message()).replace("0x", "\\u0030x"),
+        _text(message()).replace(": ", " :\n"),
+        _text(message(proxyWallet=WHALE.upper().replace("0X", "0x"))),
+    ):
+        desk = Desk()
+        assert await desk.hear(frame)
+        assert len(desk.events) == 1, frame
+
+
+async def test_one_match_that_cannot_be_read_costs_no_other_of_its_frame() -> None:
+    desk = Desk()
+    assert await desk.hear([message(size=0), message(), {**message(), "payload": 7}])
+    assert [type(event) for event in desk.events] == [Quarantined, WhaleFill, Quarantined]
+    assert not await desk.hear("{")
+    assert not await desk.hear("[1]")
+
+
+async def test_the_firehose_is_a_sign_of_life_once_a_second() -> None:
+    desk = Desk()
+    assert not desk.talk.is_alive
+    for _ in range(5):
+        await desk.hear(message(proxyWallet="0x" + "77" * 20))
+    assert desk.pulses == 1
+    assert desk.talk.is_alive
+
+
+async def test_a_socket_whose_turn_it_is_is_left_at_its_next_frame() -> None:
+    desk = Desk()
+    desk.talk.renew()
+    with pytest.raises(UnavailableError, match="renewed"):
+        await desk.hear(message())
+    desk.talk.hello()
+    assert await desk.hear(message())
+
+
+async def test_sockets_are_renewed_in_turn_and_never_the_last_one_that_lives() -> None:
+    async with listening() as venue:
+        endpoints = replace(VenueEndpoints(), rtds=venue.url)
+        access = VenueAccess(endpoints, None, clock)  # type: ignore[arg-type]  # not used
+        feed = RtdsFeed(access, BRISK, renew_every=timedelta(milliseconds=20))
+        events = feed.stream_fills(Wallets([WHALE]))
+        reading = asyncio.create_task(_drain(events))
+        one, two = await venue.next(), await venue.next()
+        await one.say(message())  # the other one is silent: this one stays
+        for _ in range(5):
+            await asyncio.sleep(0.02)
+            await one.say(message())
+        assert venue.connections.empty()
+        await two.say(message())
+        for _ in range(3):
+            await asyncio.sleep(0.03)
+            for socket in (one, two):
+                with contextlib.suppress(ConnectionClosed):
+                    await socket.say(message())
+        await venue.next()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _drain(events: AsyncIterator[FillEvent]) -> None:
+    async for _ in events:
+        pass
 
 
 async def test_two_sockets_and_two_kinds_tell_each_fill_once() -> None:
@@ -126,6 +215,6 @@ async def test_the_feed_runs_two_sockets_and_survives_the_loss_of_one() -> None:
         one, two = await venue.next(), await venue.next()
         await one.drop()
         await two.say(message())
-        seen = [await asyncio.wait_for(anext(events), LIMIT_S) for _ in range(2)]
-        assert {type(event) for event in seen} == {StreamReset, WhaleFill}
+        seen = [await asyncio.wait_for(anext(events), LIMIT_S) for _ in range(3)]
+        assert {type(event) for event in seen} == {StreamReset, WhaleFill, FeedPulse}
         await events.aclose()  # type: ignore[attr-defined]  # it is a generator

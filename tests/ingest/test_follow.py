@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
+import pytest
 from sqlalchemy import select
 
-from exchange.port import Quarantined, StreamReset
+import ingest.follow
+from exchange.port import FeedDoubt, FeedPulse, Quarantined, StreamReset
 from ingest.follow import Follower
-from ingest.record import Recorder
+from ingest.record import REFUSED_PER_MINUTE, Recorder
 from ingest.wanted import Wanted
 from storage.postgres import PostgresStore
 from storage.tables import events, trades
+from tests.fakes import FakeClock
 from tests.ingest.desk import (
     Ears,
     ScriptedFeed,
@@ -26,7 +29,7 @@ from tests.ingest.desk import (
     until,
     utc_now,
 )
-from tests.storage.builders import WHALE
+from tests.storage.builders import NOW, WHALE
 from trading.rules import AggregationRules
 from trading.types import Side, Wallet
 
@@ -302,3 +305,69 @@ async def _was_told(store: PostgresStore) -> bool:
     async with store.transaction() as connection:
         rows = await connection.execute(select(events.c.type))
         return list(rows.scalars()) == ["fill_taken_back"]
+
+
+async def test_what_is_stored_of_the_chain_is_known_after_a_restart(
+    store: PostgresStore, ears: Ears
+) -> None:
+    feed = ScriptedFeed("chain")
+    recorder = Recorder(store, store, ears.health, utc_now)
+    assert await recorder.load_position() is None
+    async with following(make_follower(store, ears, feed)):
+        feed.tell(chain_log(1, "10"), FeedPulse(utc_now(), 81_000_000), FeedPulse(utc_now(), 99))
+        feed.tell(FeedPulse(utc_now()), chain_log(2, "5"))
+        await sizes_become(store, [15])
+    assert await recorder.load_position() == 81_000_000
+
+
+async def test_nodes_that_disagree_are_told_of(store: PostgresStore, ears: Ears) -> None:
+    feed = ScriptedFeed("chain")
+    async with following(make_follower(store, ears, feed)):
+        feed.tell(FeedDoubt("chain", "0xf00d", "one of two told it"))
+        await until(lambda: _has_event(store, "sources_disagree"))
+    assert ears.failures("nodes_disagree") == 1
+
+
+async def test_a_wallet_that_is_not_followed_any_more_is_not_heard(
+    store: PostgresStore, ears: Ears
+) -> None:
+    feed = ScriptedFeed("chain")
+    stranger = Wallet("0x" + "55" * 20)
+    async with following(make_follower(store, ears, feed)):
+        feed.tell(replace(chain_log(1, "7"), wallet=stranger), chain_log(2, "10"))
+        await sizes_become(store, [10])
+    await stored_becomes(store, 1)
+
+
+async def test_a_full_queue_makes_the_feeds_wait_and_loses_nothing(
+    store: PostgresStore, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest.follow, "QUEUE_MAX", 2)
+    feed = ScriptedFeed("chain")
+    patient = replace(QUICK, quiet=timedelta(seconds=3), longest=timedelta(seconds=30))
+    async with following(make_follower(store, ears, feed, rules=patient)):
+        feed.tell(*[chain_log(n, "1") for n in range(30)])
+        await sizes_become(store, [30])
+    labels = {"feed": "chain"}
+    pushed = ears.registry.get_sample_value("whalecopy_feed_pushed_back_total", labels)
+    assert pushed is not None
+    assert pushed > 0
+
+
+async def test_a_flood_of_nonsense_is_counted_and_not_all_kept(
+    store: PostgresStore, ears: Ears
+) -> None:
+    recorder = Recorder(store, store, ears.health, FakeClock(NOW))
+    for _ in range(REFUSED_PER_MINUTE + 40):
+        await recorder.quarantine(Quarantined("rtds", "no size", "{}"))
+    await recorder.quarantine(Quarantined("chain", "no size", "{}"))
+    assert await count_quarantined(store) == REFUSED_PER_MINUTE + 1
+    labels = {"feed": "rtds"}
+    count = ears.registry.get_sample_value("whalecopy_feed_quarantined_total", labels)
+    assert count == REFUSED_PER_MINUTE + 40
+
+
+async def _has_event(store: PostgresStore, kind: str) -> bool:
+    async with store.transaction() as connection:
+        rows = await connection.execute(select(events.c.type))
+        return list(rows.scalars()) == [kind]

@@ -35,6 +35,19 @@ def test_a_feed_that_has_not_spoken_for_half_a_minute_is_silent() -> None:
     assert health.silent() == {"chain": timedelta(seconds=31)}
 
 
+def test_a_feed_that_never_spoke_is_silent_from_when_it_was_expected() -> None:
+    clock, registry = Clock(), CollectorRegistry()
+    health = FeedHealth(registry, clock)
+    health.expect("rtds")
+    clock.now += timedelta(seconds=31)
+    assert health.silent() == {"rtds": timedelta(seconds=31)}
+    label = {"feed": "rtds"}
+    assert registry.get_sample_value("whalecopy_feed_silent", label) == 1
+    health.expect("rtds")
+    assert health.silent() == {}
+    assert registry.get_sample_value("whalecopy_feed_silent", label) == 0
+
+
 def test_metrics_count_messages_refusals_and_failures_by_feed() -> None:
     registry = CollectorRegistry()
     health = FeedHealth(registry, Clock())

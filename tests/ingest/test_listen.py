@@ -61,3 +61,19 @@ async def test_every_event_is_a_sign_of_life(ears: Ears) -> None:
     await heard(Script([[1, 2]]), ears, 2)
     labels = {"feed": "feed"}
     assert ears.registry.get_sample_value("whalecopy_feed_messages_total", labels) == 2
+
+
+async def test_what_is_no_sign_of_life_is_taken_and_leaves_a_feed_silent(ears: Ears) -> None:
+    taken: list[int] = []
+
+    async def take(event: int) -> None:
+        taken.append(event)
+        if event == 3:
+            raise ZeroDivisionError
+
+    stream = Script([[1, 2, 3]]).stream
+    with pytest.raises(ZeroDivisionError):
+        await listen("feed", stream, take, ears.health, lambda event: event == 2)
+    assert taken == [1, 2, 3]
+    labels = {"feed": "feed"}
+    assert ears.registry.get_sample_value("whalecopy_feed_messages_total", labels) == 1

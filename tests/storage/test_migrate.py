@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 import storage.book_tables
 import storage.difference_tables
 import storage.exit_tables
+import storage.feed_tables
 import storage.holding_tables
 import storage.pnl_tables
 import storage.redeem_tables
