@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser(DOCTOR, help="look at everything that trading needs")
     examined.add_argument("--json", action="store_true", help="print one JSON object")
     database = commands.add_parser("db", help="look after the database")
-    database.add_argument("action", choices=["migrate"])
+    database.add_argument("action", choices=["migrate", "roles"])
     return parser
 
 
@@ -308,7 +308,7 @@ def _codec(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return DONE
 
 
-def _db(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def _db(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from embedded.errors import EmbeddedError
     from settings import load_settings
     from storage.port import StorageError
@@ -317,17 +317,25 @@ def _db(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     if not settings.database_url:
         return _refuse("expected DATABASE_URL; `whalecopy up` migrates its own database")
     try:
-        asyncio.run(_migrate(settings.database_url))
+        told = asyncio.run(_look_after(settings.database_url, options.action))
     except (EmbeddedError, StorageError) as error:
         return _refuse(str(error))
+    sys.stdout.write(told)
     return DONE
 
 
-async def _migrate(database_url: str) -> None:
+async def _look_after(database_url: str, action: str) -> str:
     from embedded.outside import check_database
-    from storage.migrate import migrate
+    from storage.migrate import check_schema, migrate
+    from storage.roles import give_roles
 
-    await migrate(await check_database(database_url))
+    url = await check_database(database_url)
+    if action == "migrate":
+        await migrate(url)
+        return ""
+    await check_schema(url)
+    roles = ", ".join(await give_roles(url))
+    return f"{roles}: give each a password, then each process its own DATABASE_URL\n"
 
 
 def _settings_message(error: ValidationError) -> str:

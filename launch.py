@@ -25,6 +25,7 @@ from report import Report, ReportSubject, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
 from storage.postgres import PostgresStore
+from storage.roles import Role, as_role, give_roles
 from surroundings import Process, bare_environment, environment_for
 from venue_file import forget_venue, local_venue, save_venue
 from workflows.names import SEARCH_ATTRIBUTES
@@ -141,6 +142,8 @@ async def running_stack(
     addresses = await stack.start()
     try:
         await migrate(addresses.database_url)
+        if not settings.database_url:  # ours; on another server a person gives the rights
+            await give_roles(addresses.database_url)
         running = await _start_processes(stack, addresses, options, settings, mode)
         if codec_port:
             await stack.add(_codec_service(codec_port, running.env))
@@ -197,7 +200,11 @@ async def _start_processes(
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
     services = [
         _service("ingest", ("-m", "ingest"), environment_for(Process.INGEST, env)),
-        _service("dashboard", ("-m", "dashboard"), environment_for(Process.DASHBOARD, env)),
+        _service(
+            "dashboard",
+            ("-m", "dashboard"),
+            {**environment_for(Process.DASHBOARD, env), **_as_dashboard(addresses, settings)},
+        ),
         *(
             _service(f"worker-{number}", ("worker.py",), environment_for(Process.WORKER, env))
             for number in range(1, options.workers + 1)
@@ -237,6 +244,13 @@ def _environment(
     }  # from here; they run elsewhere
     files = {name: str(path.absolute()) for name, path in named.items() if path is not None}
     return {**os.environ, **ours, **files}
+
+
+def _as_dashboard(addresses: Addresses, settings: Settings) -> Mapping[str, str]:
+    """Let the page log in to our own database as who may read, and pull the switch."""
+    if settings.database_url:
+        return {}
+    return {"DATABASE_URL": as_role(addresses.database_url, Role.DASHBOARD)}
 
 
 def _stack_id(home: Path) -> str:
