@@ -101,7 +101,7 @@ class WhaleBook:
         now = self._clock()
         trades = [ClosedTrade(c.closed_at, c.cost, c.pnl, c.category) for c in closed]
         record = study(trades, now)
-        await self._facts.save_whale(_record(wallet, record, leader), now)
+        await self._facts.save_whale(record_of(wallet, record, leader), now)
         await self._facts.save_score(wallet, record, now)
         if record.baseline is not None:
             await self._facts.begin_edge(wallet, record.baseline, now)
@@ -113,7 +113,8 @@ class WhaleBook:
         )
 
 
-def _record(wallet: Wallet, record: TrackRecord, leader: LeaderboardRow | None) -> WhaleRecord:
+def record_of(wallet: Wallet, record: TrackRecord, leader: LeaderboardRow | None) -> WhaleRecord:
+    """Return a wallet that is to be followed; the plain figures come with its score."""
     score = record.score
     return WhaleRecord(
         standing=WhaleStanding(

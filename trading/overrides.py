@@ -1,6 +1,6 @@
 """What a person set for one whale alone, and the rules that follow from it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import TypeVar
@@ -83,6 +83,12 @@ def override_fault(overrides: Overrides, rules: Rules) -> str:
     return ""
 
 
+def merged(own: Overrides, given: Overrides, names: Collection[str]) -> Overrides:
+    """Return a whale's overrides with those of some names replaced by what is given."""
+    sides = {field.name: given if field.name in names else own for field in fields(own)}
+    return Overrides(**{name: getattr(side, name) for name, side in sides.items()})
+
+
 def lower(cap: Usd, wanted: Usd | None) -> Usd:
     """Return the lower of a rule's cap and an override's: an override raises none."""
     return cap if wanted is None else min(cap, wanted)
@@ -104,4 +110,5 @@ def _or(given: T | None, rule: T) -> T:
 def _text(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value)
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from tests.trading.scene import facts, price, usd
 from trading.decide import Decision, decide
-from trading.overrides import NO_OVERRIDES, Overrides, lower, override_fault, rules_for
+from trading.overrides import (
+    NO_OVERRIDES,
+    Overrides,
+    lower,
+    merged,
+    override_fault,
+    rules_for,
+)
 from trading.rules import Rules
 from trading.types import Reason, SizingMode, Usd
 
@@ -65,6 +72,8 @@ def test_every_override_replaces_its_rule() -> None:
     assert own.as_numbers()["sizing_mode"] == "PERCENT"
     assert own.as_numbers()["categories"] == "sports"
     assert own.as_numbers()["percent"] == "0.01"
+    stored = Overrides(price_max=price("0.700000"), position_max=usd("200.000000"))
+    assert stored.as_numbers() == {"price_max": "0.7", "position_max": "200"}
 
 
 @given(position=MONEY, market=MONEY, whale=MONEY)
@@ -94,6 +103,14 @@ def test_no_override_raises_a_cap(position: Usd, market: Usd, whale: Usd) -> Non
 def test_what_cannot_be_is_said(overrides: Overrides, expected: str) -> None:
     assert (expected in override_fault(overrides, RULES)) if expected else True
     assert bool(override_fault(overrides, RULES)) is bool(expected)
+
+
+def test_only_what_is_named_is_replaced() -> None:
+    own = Overrides(percent=Decimal("0.01"), categories=("sports",), price_min=price("0.2"))
+    given = Overrides(percent=Decimal("0.03"), position_max=usd("9"))
+    changed = merged(own, given, {"percent", "categories"})
+    assert changed == Overrides(percent=Decimal("0.03"), price_min=price("0.2"))
+    assert merged(own, given, ()) == own
 
 
 def test_a_whale_is_sized_by_its_own_mode_and_cap() -> None:
