@@ -9,10 +9,9 @@ from temporalio import activity
 from activities.markets import MarketDesk
 from activities.records import Attempt, Estimate
 from storage.port import PositionRecord, PositionStore, SignalStore
-from trading.book import book_fault, estimate_slippage, mid_price, slippage_refusal
+from trading.entry_price import price_entry
 from trading.exits import exit_price
 from trading.rules import Rules
-from trading.ticks import floor_to_tick
 from trading.types import ZERO, ExitReason, OrderBook, Price, Reason, Shares, Side, TokenId
 
 PASSED = "PASSED"
@@ -85,20 +84,9 @@ class PricingActivities:
         await self._signals.save_decision(attempt.signal_id, step, verdict, self._clock())
 
     def _price_entry(self, size: Shares, cap: Price, book: OrderBook) -> Estimate:
-        """Bound the price by the cap and two ticks over the ask, and judge what it would cost."""
-        slippage, order_type = self._rules.slippage, self._rules.orders.entry_order_type
-        mid = mid_price(book)
-        if mid is None or book_fault(book):
-            return Estimate(ZERO, None, cap, mid or Price(ZERO), Reason.BOOK_INVALID)
-        over_best = book.asks[0].price + slippage.cap_ticks_over_best * book.tick_size
-        limit = floor_to_tick(min(cap, over_best), book.tick_size)
-        estimate = estimate_slippage(book, Side.BUY, size, limit, slippage)
-        if estimate is None:
-            reason = None if order_type.rests else Reason.PRICE_MOVED
-            return Estimate(ZERO, None, limit, mid, reason)
-        refusal = slippage_refusal(estimate, order_type, slippage)
-        reason = refusal.reason if refusal is not None else None
-        return Estimate(estimate.buffered, estimate.walk.vwap, limit, mid, reason)
+        order_type = self._rules.orders.entry_order_type
+        priced = price_entry(book, size, cap, order_type, self._rules.slippage)
+        return Estimate(priced.slippage, priced.vwap, priced.limit, priced.mid, priced.reason)
 
     async def _price_exit(self, attempt: Attempt, book: OrderBook) -> Estimate:
         """Price an exit's n-th try down the ladder from the level that was crossed."""

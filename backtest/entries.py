@@ -12,12 +12,12 @@ from backtest.limits import Claim
 from backtest.pit import Pit
 from backtest.records import CopyFill
 from trading.amounts import OrderAmounts, OrderTerms, order_amounts
-from trading.book import Walk, book_fault, estimate_slippage, mid_price, slippage_refusal, walk
+from trading.book import Walk, walk
+from trading.entry_price import price_entry
 from trading.fees import worst_fee
 from trading.orders import ACCEPTED_SHARE
 from trading.risk import entry_deadline
 from trading.rules import Rules
-from trading.ticks import floor_to_tick
 from trading.types import (
     Market,
     OrderBook,
@@ -105,20 +105,17 @@ class EntryDesk:
         self._world.agenda.at(arrives_at, arrive)
 
     def _price(self, entry: Entry, now: datetime) -> OrderAmounts | Reason:
-        """Bound the price by the cap and two ticks over the ask, and judge what it would cost."""
+        """Price what is wanted; an order that would rest buys nothing here."""
         book = self._world.pit.book(entry.signal.token_id, now)
-        if book is None or mid_price(book) is None or book_fault(book):
+        if book is None:
             return Reason.BOOK_INVALID
         rules, order_type = self._world.rules.slippage, self._world.rules.orders.entry_order_type
-        over_best = book.asks[0].price + rules.cap_ticks_over_best * book.tick_size
-        limit = floor_to_tick(min(entry.cap, over_best), book.tick_size)
-        estimate = estimate_slippage(book, Side.BUY, entry.wanted, limit, rules)
-        if estimate is None:
+        priced = price_entry(book, entry.wanted, entry.cap, order_type, rules)
+        if priced.reason is not None:
+            return priced.reason
+        if priced.vwap is None:
             return Reason.PRICE_MOVED
-        refusal = slippage_refusal(estimate, order_type, rules)
-        if refusal is not None:
-            return refusal.reason
-        return _amounts(entry, limit, order_type)
+        return _amounts(entry, priced.limit, order_type)
 
     def _meet(self, entry: Entry, order: OrderAmounts, sent_at: datetime, now: datetime) -> None:
         book = self._world.pit.book(entry.signal.token_id, now)
