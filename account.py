@@ -2,12 +2,13 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exchange.polymarket.client import TradingAccount
 from exchange.polymarket.credentials import fetch_user
 from exchange.polymarket.endpoints import VenueAccess
+from exchange.polymarket.redeem_calls import RedeemSigner
 from exchange.polymarket.rest import ApiCredentials, ApiUser
 from exchange.polymarket.signing import LocalSigner
 from exchange.polymarket.wallets import (
@@ -17,9 +18,20 @@ from exchange.polymarket.wallets import (
     save_wallet,
     wallet_of_key,
 )
+from exchange.port import Signer
 from exchange.secret import Secret
+from exchange.sign_port import EarlySigner, RedemptionSigner, SignsWhenSent
+from process import BUILD
 from scrubbing import SCRUBBER
 from settings import Settings, TradingMode
+from signer.client import (
+    RefusedError,
+    RemoteSigner,
+    SignerIdentity,
+    SignerLink,
+    fetch_identity,
+)
+from storage.port import Lease
 from trading.types import SignatureType, Wallet
 
 USER_FILE = "api-user.json"
@@ -34,7 +46,16 @@ class Account:
     """What the executor trades with."""
 
     trading: TradingAccount
-    signer: LocalSigner
+    signer: Signer
+    redemptions: RedemptionSigner
+    early: EarlySigner
+
+    def under(self, lease: Lease) -> "Account":
+        """Return one that is signed for as the lease's holder; a key in here asks for no lease."""
+        if not isinstance(self.signer, RemoteSigner):
+            return self
+        remote = self.signer.under(lambda: lease.epoch)
+        return replace(self, signer=remote, redemptions=remote, early=remote)
 
 
 def refuse_production(settings: Settings) -> None:
@@ -73,14 +94,52 @@ def _find_wallet(settings: Settings) -> TradingWallet:
 
 
 async def open_account(settings: Settings, access: VenueAccess) -> Account:
-    """Return the account, its API user derived from the key, and keep the user for ingest."""
+    """Return the account, its API user derived from the key, and keep the user for ingest.
+
+    Where the signer's socket is named, no key is in this process; live trading wants that.
+    """
     refuse_production(settings)
+    if settings.signer_socket is not None:
+        return await _open_remote(settings, access, settings.signer_socket)
+    if settings.trading_mode is TradingMode.LIVE:
+        raise AccountError(
+            "live trading keeps the key in a process of its own: start `python -m signer` and name "
+            "its socket in WHALECOPY_SIGNER_SOCKET, or use `whalecopy up`, which does both"
+        )
     wallet = open_wallet(settings)
     signer = LocalSigner(wallet.private_key)
     user = await fetch_user(access, signer)
-    _teach(user.credentials)
-    _save_user(settings.home / USER_FILE, user, wallet)
-    return Account(TradingAccount(user, wallet.funder, wallet.signature_type), signer)
+    trading = TradingAccount(user, wallet.funder, wallet.signature_type)
+    _keep_user(settings, trading)
+    return Account(trading, signer, RedeemSigner(wallet.private_key), SignsWhenSent())
+
+
+async def _open_remote(settings: Settings, access: VenueAccess, socket: Path) -> Account:
+    """Open the account of the key that the signer holds; it must be the wallet that is meant."""
+    link = SignerLink(socket)
+    identity = await fetch_identity(link)
+    if settings.funder and settings.funder.lower() != identity.funder:
+        raise AccountError(
+            f"expected a signer for {settings.funder}, the one at {socket} is for {identity.funder}"
+        )
+    signer = RemoteSigner(link, identity.address, BUILD)
+    user = await _remote_user(settings, access, signer, identity)
+    trading = TradingAccount(user, identity.funder, identity.signature_type)
+    _keep_user(settings, trading)
+    return Account(trading, signer, signer, signer)
+
+
+async def _remote_user(
+    settings: Settings, access: VenueAccess, signer: RemoteSigner, identity: SignerIdentity
+) -> ApiUser:
+    """Return the key's API user; the one that was kept when the signer attests no more just now."""
+    try:
+        return await fetch_user(access, signer)
+    except RefusedError:
+        kept = load_account(settings)
+        if kept.user.address != identity.address:
+            raise
+        return kept.user
 
 
 def load_account(settings: Settings) -> TradingAccount:
@@ -131,11 +190,13 @@ def _own_wallet(settings: Settings, key: Secret) -> TradingWallet:
     return derived
 
 
-def _save_user(path: Path, user: ApiUser, wallet: TradingWallet) -> None:
+def _keep_user(settings: Settings, trading: TradingAccount) -> None:
+    _teach(trading.user.credentials)
+    path, user = settings.home / USER_FILE, trading.user
     kept = {
         "address": user.address,
-        "funder": wallet.funder,
-        "signature_type": int(wallet.signature_type),
+        "funder": trading.funder,
+        "signature_type": int(trading.signature_type),
         "key": user.credentials.key,
         "secret": user.credentials.secret.get_secret_value(),
         "passphrase": user.credentials.passphrase.get_secret_value(),

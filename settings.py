@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     replay_speed: Decimal = Field(default=Decimal(1), gt=0)
     private_key: Secret | None = None
     private_key_file: Path | None = None
+    signer_socket: Path | None = None  # who signs is elsewhere, and no key is here
     funder: str = ""
     signature_type: SignatureType = SignatureType.POLY_1271
     entry_order_type: OrderType = OrderType.FAK

@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import aiohttp
@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from account import Account, AccountError, open_account, open_wallet
+from account import Account, AccountError, open_account
 from activities.admission import access_check, clock_check
 from activities.backstop import Backstop, BackstopPorts, BackstopRules
 from activities.commands import CommandActivities
@@ -51,7 +51,6 @@ from exchange.polymarket.client import GatewayParts, PolymarketGateway
 from exchange.polymarket.data_api import DataApi
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules, PolymarketMarketData
-from exchange.polymarket.redeem_calls import RedeemSigner
 from exchange.polymarket.redeemer import PolymarketRedeemer, RelayerKey
 from exchange.polymarket.settlement import PolygonChain
 from exchange.polymarket.signing import OrderFormV2
@@ -67,6 +66,7 @@ from process import BUILD, leave, protect, until_stopped, utc_now
 from scrubbing import SCRUBBER
 from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
+from storage.builds import name_build
 from storage.halt_file import HaltFile
 from storage.lease import WalletLease
 from storage.migrate import wait_for_schema
@@ -119,10 +119,12 @@ class Parts:
 async def run_worker(settings: Settings) -> None:
     """Work until told to stop: hold the wallet's lease, dispatch signals, run workflows."""
     await wait_for_schema(settings.database_url)
-    await admit(settings, holds_key=True)
-    async with _parts(settings) as parts:
-        lease = WalletLease(parts.store, parts.account.trading.funder, _holder(settings), utc_now)
+    await admit(settings, holds_key=settings.signer_socket is None)
+    async with _parts(settings) as opened:
+        lease = WalletLease(opened.store, opened.account.trading.funder, _holder(settings), utc_now)
         await lease.acquire()
+        await name_build(opened.store, opened.account.trading.funder, lease.epoch, BUILD)
+        parts = replace(opened, account=opened.account.under(lease))
         desk = Desk.of(parts)
         cash = await desk.gateway.fetch_cash()
         await parts.store.record_deposit(cash, f"opening:{desk.gateway.wallet}", utc_now())
@@ -286,6 +288,7 @@ def _activities(
                 lease,
                 SendGate(rules.throttle, utc_now, brake=parts.brake.holds),
                 parts.turnstile,
+                parts.account.early,
             ),
             rules.orders,
             utc_now,
@@ -343,7 +346,7 @@ def _redemption(parts: Parts, desk: Desk, lease: WalletLease) -> RedemptionPorts
     redeemer = PolymarketRedeemer(
         parts.access,
         parts.account.trading,
-        RedeemSigner(open_wallet(settings).private_key),
+        parts.account.redemptions,
         RelayerKey(settings.relayer_api_key, may_send),
     )
     ports = SendPorts(redeemer, store, lease)

@@ -14,6 +14,7 @@ from activities.records import FillReport
 from activities.send_gate import NO_WAIT, SendGate
 from activities.turnstile import Turnstile
 from exchange.port import OrderGateway, UnavailableError
+from exchange.sign_port import EarlySigner, No, SignRefusal, SignsWhenSent
 from storage.port import Bell, FencedError, Lease, OrderStore
 from trading.orders import Intent, OrderProgress, Ruling
 from trading.rules import OrderRules
@@ -28,6 +29,7 @@ LOOK_EVERY = timedelta(seconds=2)
 CANCEL_EVERY = timedelta(seconds=2)
 EXPLAIN_FOR = timedelta(seconds=2)
 ONCE = timedelta(days=365)
+SIGNER_AGAIN = timedelta(milliseconds=500)
 _LEAVES_A_REST = frozenset({OrderState.CANCELLED, OrderState.VOID})
 
 
@@ -42,6 +44,7 @@ class OrderPorts:
     lease: Lease
     gate: SendGate
     turnstile: Turnstile = field(default_factory=Turnstile)
+    signer: EarlySigner = field(default_factory=SignsWhenSent)
 
 
 class OrderActivities:
@@ -69,18 +72,14 @@ class OrderActivities:
             self._raise_for_retry(intent, NOT_NOW, "the venue works no orders now", later)
         if later > NO_WAIT or await self._ports.gate.holds(intent.side):
             return await self._report(intent, await self._too_late(progress))
+        refusal = await self._sign(intent)
+        if refusal is not None:
+            return await self._report(intent, await self._unsigned(intent, progress, refusal))
         if not await self._begin_sending(order_hash):
             return await self._report(intent, await self._too_late(progress))
         if await self._ports.gate.holds(intent.side):
             return await self._report(intent, await self._held_back(progress))
-        outcome = await self._post(intent, progress)
-        progress = await self._ports.orders.fold(order_hash, [outcome], self._clock())
-        await self._halt_in_trouble(intent, outcome)
-        if outcome.kind is SubmitKind.NOT_NOW:
-            self._raise_for_retry(intent, NOT_NOW, outcome.text, _delay_of(outcome))
-        if outcome.kind is SubmitKind.UNKNOWN:
-            self._raise_for_retry(intent, OUTCOME_UNKNOWN, outcome.text, None)
-        return await self._report(intent, progress)
+        return await self._send(intent, progress)
 
     @activity.defn
     async def await_fill(
@@ -156,6 +155,36 @@ class OrderActivities:
             progress = (await self._ports.detective.look(intent)).progress
         return progress
 
+    async def _sign(self, intent: Intent) -> SignRefusal | None:
+        """Have the order signed before it may be sent; return why it was not.
+
+        While the signer does not answer, nothing has happened to the order: it is tried again, and
+        expires unsent when its time is over.
+        """
+        try:
+            return await self._ports.signer.sign_early(intent)
+        except UnavailableError as error:
+            self._raise_for_retry(intent, NOT_NOW, str(error), SIGNER_AGAIN)
+            return SignRefusal(No.EXPIRY, str(error), "an answer in time")
+
+    async def _unsigned(
+        self, intent: Intent, progress: OrderProgress, refusal: SignRefusal
+    ) -> OrderProgress:
+        """End an order that was refused its signature: no copy left, unless one did before.
+
+        What no honest order is refused for says that we or the records have gone wrong.
+        """
+        if refusal.code is No.EPOCH:
+            raise ApplicationError(refusal.describe(), type=FENCED, non_retryable=True)
+        if not refusal.code.is_ordinary and intent.side is Side.BUY:
+            await self._ports.orders.halt_wallet(refusal.describe(), self._clock())
+        if progress.state is not OrderState.PREPARED:
+            return progress
+        is_late = refusal.code in (No.EXPIRY, No.HALT)
+        state = OrderState.EXPIRED if is_late else OrderState.REJECTED
+        ruling = Ruling(state, f"not sent: {refusal.describe()}")
+        return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
+
     async def _begin_sending(self, order_hash: OrderHash) -> bool:
         """Take the right to send; a stack that lost the wallet must not try again."""
         epoch = self._ports.lease.epoch
@@ -166,6 +195,17 @@ class OrderActivities:
         if may_send:
             self._ports.turnstile.admit(order_hash)
         return may_send
+
+    async def _send(self, intent: Intent, progress: OrderProgress) -> FillReport:
+        """POST what may be sent, and keep what the answer proves."""
+        outcome = await self._post(intent, progress)
+        progress = await self._ports.orders.fold(progress.order_hash, [outcome], self._clock())
+        await self._halt_in_trouble(intent, outcome)
+        if outcome.kind is SubmitKind.NOT_NOW:
+            self._raise_for_retry(intent, NOT_NOW, outcome.text, _delay_of(outcome))
+        if outcome.kind is SubmitKind.UNKNOWN:
+            self._raise_for_retry(intent, OUTCOME_UNKNOWN, outcome.text, None)
+        return await self._report(intent, progress)
 
     async def _post(self, intent: Intent, progress: OrderProgress) -> SubmitOutcome:
         tell_alive()

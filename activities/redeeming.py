@@ -1,18 +1,18 @@
 """Sends redemptions: one at a time for a wallet, committed before it leaves, repeated alike."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
 import structlog
 
-from exchange.redeem_port import ChainCall, Redeemer, RedeemRequest, RedeemState
+from exchange.redeem_port import Redeemer, RedeemState
+from exchange.redeem_text import read_request, write_request
 from storage.port import Event, Lease
 from storage.redeem_port import RedeemStore, Sending, SendingState
 from trading.rules import RedemptionRules
-from trading.types import ConditionId, Market, SignatureType, Wallet
+from trading.types import ConditionId, Market
 
 _ENDS = {RedeemState.DONE: SendingState.DONE, RedeemState.DEAD: SendingState.DEAD}
 _EVENT = "redemption"
@@ -127,24 +127,3 @@ class Redeeming:
                 metadata={"error": error or sending.error, "handle": sending.handle},
             ),
         )
-
-
-def write_request(request: RedeemRequest) -> str:
-    """Write a request as the records keep it."""
-    return json.dumps(asdict(request), separators=(",", ":"))
-
-
-def read_request(text: str) -> RedeemRequest:
-    """Read a request that was kept."""
-    kept = json.loads(text)
-    return RedeemRequest(
-        wallet=Wallet(kept["wallet"]),
-        condition_id=ConditionId(kept["condition_id"]),
-        signature_type=SignatureType(kept["signature_type"]),
-        nonce=int(kept["nonce"]),
-        calls=tuple(ChainCall(call["target"], call["data"]) for call in kept["calls"]),
-        deadline_s=int(kept["deadline_s"]),
-        gas_limit=int(kept["gas_limit"]),
-        gas_price=int(kept["gas_price"]),
-        relay=kept["relay"],
-    )

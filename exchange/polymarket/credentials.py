@@ -23,22 +23,22 @@ async def fetch_user(access: VenueAccess, signer: AuthSigner, nonce: int = 0) ->
         PermanentError: the venue refuses this key.
     """
     rest = Rest(access, access.endpoints.clob)
-    derived = await rest.send(_l1_request("GET", _DERIVE, access, signer, nonce))
+    derived = await rest.send(await _l1_request("GET", _DERIVE, access, signer, nonce))
     if derived.is_ok:
         return _user_of(signer, derived, _DERIVE)
     if derived.status not in (400, 404):
         read_http(derived, _DERIVE)
-    created = await rest.send(_l1_request("POST", _CREATE, access, signer, nonce))
+    created = await rest.send(await _l1_request("POST", _CREATE, access, signer, nonce))
     return _user_of(signer, created, _CREATE)
 
 
-def _l1_request(
+async def _l1_request(
     method: str, path: str, access: VenueAccess, signer: AuthSigner, nonce: int
 ) -> HttpRequest:
     timestamp_s = int(access.clock().timestamp())
     headers = {
         "POLY_ADDRESS": to_checksum_address(signer.address),
-        "POLY_SIGNATURE": signer.sign_attestation(timestamp_s, nonce),
+        "POLY_SIGNATURE": await signer.sign_attestation(timestamp_s, nonce),
         "POLY_TIMESTAMP": str(timestamp_s),
         "POLY_NONCE": str(nonce),
     }

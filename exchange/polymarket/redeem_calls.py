@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from exchange.polymarket.contracts import CHAIN_ID
 from exchange.redeem_port import ChainCall, RedeemRequest
-from trading.types import Market, Protocol, Shares, SignatureType, Wallet
+from trading.types import ConditionId, Market, Protocol, Shares, SignatureType, Wallet
 
 COLLATERAL = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"
 CONDITIONAL_TOKENS = "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045"
@@ -56,6 +56,25 @@ def redeem_calls(market: Market, held: Sequence[Shares]) -> tuple[ChainCall, ...
     )
 
 
+def is_redemption(call: ChainCall, condition_id: ConditionId) -> bool:
+    """Tell whether a call is one of those that redeem this condition, to the byte."""
+    condition = bytes.fromhex(condition_id[2:])
+    kinds = ["address", "bytes32", "bytes32", "uint256[]"]
+    whole = _REDEEM_CTF + encode(kinds, [COLLATERAL, bytes(32), condition, [1, 2]])
+    if call.target in (COLLATERAL_ADAPTER, NEG_RISK_ADAPTER):
+        return call == _call(call.target, whole)
+    if call.target != PROTOCOL_V2_ROUTER:
+        return False
+    start = _REDEEM_V2 + encode(["bytes31"], [condition[:31]])
+    try:
+        data = bytes.fromhex(call.data[2:])
+    except ValueError:
+        return False
+    outcome, micros = data[len(start) : len(start) + 32], data[len(start) + 32 :]
+    is_sized = len(micros) == 32 and any(micros)
+    return data.startswith(start) and int.from_bytes(outcome, "big") in (0, 1) and is_sized
+
+
 def pack_proxied(calls: Sequence[ChainCall]) -> str:
     """Return the call of the proxies' factory that makes these calls."""
     packed = [(_PROXY_CALL, call.target, 0, bytes.fromhex(call.data[2:])) for call in calls]
@@ -70,7 +89,7 @@ class RedeemSigner:
         self._key = private_key
         self.address = Wallet(Account.from_key(private_key.get_secret_value()).address.lower())
 
-    def envelope(self, request: RedeemRequest) -> dict[str, object]:
+    async def sign_envelope(self, request: RedeemRequest) -> dict[str, object]:
         """Return the body of the relayer's `/submit`."""
         head = {
             "from": to_checksum_address(self.address),
@@ -87,7 +106,7 @@ class RedeemSigner:
             case SignatureType.EOA:
                 raise ValueError("a plain key sends its own transactions, received type 0")
 
-    def raw_transaction(self, request: RedeemRequest) -> tuple[str, str]:
+    async def sign_transaction(self, request: RedeemRequest) -> tuple[str, str]:
         """Return a plain key's signed transaction and its hash, both 0x hex."""
         (call,) = request.calls
         signed = Account.sign_transaction(

@@ -14,7 +14,6 @@ from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.redeem_calls import (
     CONDITIONAL_TOKENS,
     POSITION_MANAGER,
-    RedeemSigner,
     redeem_calls,
 )
 from exchange.polymarket.rest import HttpRequest, Rest, read_answer, write_body
@@ -23,6 +22,7 @@ from exchange.polymarket.wire import Text, WireModel, as_object, parse
 from exchange.polymarket.wire_chain import read_quantity, words_of
 from exchange.port import ExchangeError, PermanentError, UnavailableError, WireError
 from exchange.redeem_port import ChainCall, RedeemAnswer, RedeemRequest, RedeemState
+from exchange.sign_port import RedemptionSigner
 from trading.types import Market, Price, Protocol, Shares, SignatureType, TokenId, Wallet
 
 DEADLINE = timedelta(minutes=10)
@@ -70,7 +70,11 @@ class PolymarketRedeemer:
     """Implements Redeemer: type 0 sends its own transactions, the others go through the relayer."""
 
     def __init__(
-        self, access: VenueAccess, account: TradingAccount, signer: RedeemSigner, relay: RelayerKey
+        self,
+        access: VenueAccess,
+        account: TradingAccount,
+        signer: RedemptionSigner,
+        relay: RelayerKey,
     ) -> None:
         """Redeem for the account; `signer` holds the key of its owner."""
         self._account = account
@@ -184,7 +188,7 @@ class PolymarketRedeemer:
         )
 
     async def _send_plain(self, request: RedeemRequest) -> RedeemAnswer:
-        raw, transaction_hash = self._signer.raw_transaction(request)
+        raw, transaction_hash = await self._signer.sign_transaction(request)
         try:
             await self._chain.call("eth_sendRawTransaction", [raw])
         except ExchangeError as error:
@@ -192,7 +196,7 @@ class PolymarketRedeemer:
         return RedeemAnswer(transaction_hash)
 
     async def _submit(self, request: RedeemRequest) -> RedeemAnswer:
-        body = write_body(self._signer.envelope(request))
+        body = write_body(await self._signer.sign_envelope(request))
         sent = HttpRequest(
             "POST", "/submit", body=body, headers=self._headers(), timeout_s=SUBMIT_TIMEOUT_S
         )

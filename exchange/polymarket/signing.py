@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol as Interface
 
+from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from py_clob_client_v2.constants import BYTES32_ZERO
 from py_clob_client_v2.order_utils import ExchangeOrderBuilderV2, SignatureTypeV2
@@ -27,8 +28,12 @@ from trading.types import (
     Wallet,
 )
 
+_SESSION_MAGIC = bytes.fromhex("6492" * 16)
 SALT_BITS = 53
 """The salt travels as a JSON number, exact in every reader only below 2^53."""
+
+HASHES_KEPT = 256
+"""An order's hash is asked for several times on its way, and costs as much as half a signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class AuthSigner(Interface):
     def address(self) -> Wallet:
         """Return the signing key's own address."""
 
-    def sign_attestation(self, timestamp_s: int, nonce: int) -> str:
+    async def sign_attestation(self, timestamp_s: int, nonce: int) -> str:
         """Return the ClobAuth signature as 0x hex."""
 
 
@@ -76,8 +81,7 @@ class OrderFormV2:
 
     def hash_order(self, order: UnsignedOrder) -> OrderHash:
         """Return the EIP-712 hash, also for deposit wallets, whose signature alone is wrapped."""
-        builder = _builder(order)
-        return OrderHash(builder.build_order_hash(builder.build_order_typed_data(_wired(order))))
+        return _hash_of(order)
 
     def protocol_of(self, market: Market) -> Protocol:
         """Return the protocol that settles the market."""
@@ -112,10 +116,14 @@ class OrderFormV2:
 
 
 class LocalSigner:
-    """Holds a private key in this process; shows nothing of it."""
+    """Holds a private key in this process; shows nothing of it.
 
-    def __init__(self, private_key: SecretStr) -> None:
+    A session key signs for a deposit wallet that another key owns, and says so beside it.
+    """
+
+    def __init__(self, private_key: SecretStr, *, is_session: bool = False) -> None:
         """Raise ValueError when the key is not one."""
+        self._is_session = is_session
         try:
             self._holder = KeyHolder(private_key.get_secret_value(), CHAIN_ID)
         except Exception:  # noqa: BLE001 - whatever was wrong, the key must not be in the message
@@ -134,9 +142,10 @@ class LocalSigner:
         if order.signature_type is not SignatureType.POLY_1271 and order.signer != self.address:
             raise ValueError(f"expected an order of signer {self.address}, got {order.signer}")
         builder = _builder(order, self._holder)
-        return str(builder.build_order_signature(builder.build_order_typed_data(_wired(order))))
+        signature = builder.build_order_signature(builder.build_order_typed_data(_wired(order)))
+        return _by_session(self.address, str(signature)) if self._is_session else str(signature)
 
-    def sign_attestation(self, timestamp_s: int, nonce: int) -> str:
+    async def sign_attestation(self, timestamp_s: int, nonce: int) -> str:
         """Return the ClobAuth signature."""
         return str(sign_clob_auth_message(self._holder, timestamp_s, nonce))
 
@@ -156,6 +165,13 @@ class NoSigner:
     async def sign_order(self, order: UnsignedOrder) -> str:
         """Refuse."""
         raise PermissionError(f"this process holds no key; order of {order.maker} is not signed")
+
+
+def _by_session(address: Wallet, signature: str) -> str:
+    """Wrap a signature with the session key's address, as the venue's own client does."""
+    named = [bytes.fromhex(address[2:]).rjust(32, b"\0"), bytes(32)]
+    wrapped = encode(["bytes32", "bytes32", "bytes"], [*named, bytes.fromhex(signature[2:])])
+    return f"0x{(wrapped + _SESSION_MAGIC).hex()}"
 
 
 def _wired(order: UnsignedOrder) -> OrderV2:
@@ -183,6 +199,12 @@ def _builder(order: UnsignedOrder, holder: KeyHolder | None = None) -> ExchangeO
     if holder is None:
         return _keyless_builder(exchange, version)
     return _new_builder(exchange, version, holder)
+
+
+@lru_cache(maxsize=HASHES_KEPT)
+def _hash_of(order: UnsignedOrder) -> OrderHash:
+    builder = _builder(order)
+    return OrderHash(builder.build_order_hash(builder.build_order_typed_data(_wired(order))))
 
 
 @lru_cache(maxsize=4)

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from activities.redeeming import Redeeming, SendPorts, read_request, write_request
+from activities.redeeming import Redeeming, SendPorts
 from exchange.redeem_port import RedeemRequest
+from exchange.redeem_text import read_request, write_request
 from storage.port import FencedError
 from storage.redeem_port import SendingState
 from tests.activities.desk import Desk

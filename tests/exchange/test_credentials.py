@@ -20,7 +20,7 @@ async def test_an_existing_key_is_derived() -> None:
     assert (user.address, user.credentials.key) == (SIGNER.address, "key-1")
     headers = fake.asked[0].headers
     assert headers["POLY_NONCE"] == "2"
-    assert headers["POLY_SIGNATURE"] == SIGNER.sign_attestation(int(AT.timestamp()), 2)
+    assert headers["POLY_SIGNATURE"] == await SIGNER.sign_attestation(int(AT.timestamp()), 2)
     assert headers["POLY_ADDRESS"].lower() == SIGNER.address
 
 

@@ -102,7 +102,7 @@ def request(market: Market, signature_type: SignatureType, **changes: object) ->
 
 
 @pytest.mark.parametrize("market", MARKETS)
-def test_a_deposit_wallets_envelope_is_the_clients(market: Market) -> None:
+async def test_a_deposit_wallets_envelope_is_the_clients(market: Market) -> None:
     calls = theirs(market)
     common: dict[str, Any] = {
         "wallet": WALLET,
@@ -119,12 +119,12 @@ def test_a_deposit_wallets_envelope_is_the_clients(market: Market) -> None:
         **common,
     )
     asked = request(market, SignatureType.POLY_1271, deadline_s=1_800_000_000)
-    assert SIGNER.envelope(asked) == expected
-    assert SIGNER.envelope(asked) == SIGNER.envelope(asked)
+    assert await SIGNER.sign_envelope(asked) == expected
+    assert await SIGNER.sign_envelope(asked) == await SIGNER.sign_envelope(asked)
 
 
 @pytest.mark.parametrize("market", MARKETS)
-def test_a_safes_envelope_is_the_clients(market: Market) -> None:
+async def test_a_safes_envelope_is_the_clients(market: Market) -> None:
     target, data, value, operation = resolve_safe_call(CONFIG.safe_multisend, theirs(market))
     common: dict[str, Any] = {"data": data, "value": value, "operation": operation, "nonce": "7"}
     signature = sign_safe_transaction(
@@ -138,11 +138,11 @@ def test_a_safes_envelope_is_the_clients(market: Market) -> None:
         metadata=f"redeem {market.condition_id}",
         **common,
     )
-    assert SIGNER.envelope(request(market, SignatureType.POLY_GNOSIS_SAFE)) == expected
+    assert await SIGNER.sign_envelope(request(market, SignatureType.POLY_GNOSIS_SAFE)) == expected
 
 
 @pytest.mark.parametrize("market", MARKETS)
-def test_a_proxys_envelope_is_the_clients(market: Market) -> None:
+async def test_a_proxys_envelope_is_the_clients(market: Market) -> None:
     data = encode_proxy_call(theirs(market))
     factory = CONFIG.wallet_derivation.proxy_factory
     digest = build_proxy_transaction_hash(
@@ -169,18 +169,18 @@ def test_a_proxys_envelope_is_the_clients(market: Market) -> None:
         metadata=f"redeem {market.condition_id}",
     )
     asked = request(market, SignatureType.POLY_PROXY, gas_limit=500_000, relay=WALLET)
-    assert SIGNER.envelope(asked) == expected
+    assert await SIGNER.sign_envelope(asked) == expected
 
 
-def test_a_plain_key_signs_the_same_transaction_every_time() -> None:
+async def test_a_plain_key_signs_the_same_transaction_every_time() -> None:
     asked = request(MARKETS[0], SignatureType.EOA, gas_limit=200_000, gas_price=30)
-    raw, name = SIGNER.raw_transaction(asked)
-    assert (raw, name) == SIGNER.raw_transaction(asked)
+    raw, name = await SIGNER.sign_transaction(asked)
+    assert (raw, name) == await SIGNER.sign_transaction(asked)
     assert Account.recover_transaction(raw) == OWNER
     other = dataclasses.replace(asked, nonce=8)
-    assert SIGNER.raw_transaction(other)[1] != name
+    assert (await SIGNER.sign_transaction(other))[1] != name
     with pytest.raises(ValueError, match="plain key"):
-        SIGNER.envelope(asked)
+        await SIGNER.sign_envelope(asked)
 
 
 def test_the_key_is_not_shown() -> None:

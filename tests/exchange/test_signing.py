@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from eth_utils.address import to_checksum_address
+from polymarket._internal.wallet import wrap_deposit_wallet_session_signer_signature
+from polymarket.types import EvmAddress, HexString
 from pydantic import SecretStr
 
 from exchange.polymarket.client import PolymarketGateway
@@ -133,14 +135,23 @@ def test_a_wrong_key_is_refused_without_being_repeated(key: str) -> None:
     assert not key or key not in str(caught.value)
 
 
-def test_the_attestation_is_that_of_the_library() -> None:
+async def test_the_attestation_is_that_of_the_library() -> None:
     from py_clob_client.signer import Signer
     from py_clob_client.signing.eip712 import sign_clob_auth_message
 
     theirs: Any = sign_clob_auth_message(Signer(KEY.get_secret_value(), CHAIN_ID), 1_795_348_800, 3)
-    assert SIGNER.sign_attestation(1_795_348_800, 3) == theirs
+    assert await SIGNER.sign_attestation(1_795_348_800, 3) == theirs
 
 
 def test_a_deposit_wallet_is_maker_and_signer_of_its_orders() -> None:
     order = unsigned(SignatureType.POLY_1271, Protocol.CLOB_V2, neg_risk=False)
     assert order.maker == order.signer == derive_deposit_wallet(SIGNER.address)
+
+
+async def test_a_session_key_is_named_beside_its_signature_as_the_public_client_does() -> None:
+    order = unsigned(SignatureType.POLY_1271, Protocol.CLOB_V2, neg_risk=False)
+    plain = await SIGNER.sign_order(order)
+    session = await LocalSigner(KEY, is_session=True).sign_order(order)
+    assert session == wrap_deposit_wallet_session_signer_signature(
+        EvmAddress(SIGNER.address), HexString(plain)
+    )

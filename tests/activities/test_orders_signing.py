@@ -1,0 +1,102 @@
+"""What becomes of an order whose signer says no, or nothing."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.orders import FENCED, NOT_NOW, OrderActivities
+from exchange.port import UnavailableError
+from exchange.sign_port import No, SignRefusal
+from tests.activities.desk import Desk
+from trading.orders import Intent
+from trading.types import OrderHash, OrderState
+
+
+@dataclass(slots=True)
+class FakeEarlySigner:
+    """Says no so often, then signs; None stands for silence."""
+
+    answers: list[SignRefusal | None]
+    asked: list[OrderHash] = field(default_factory=list)
+
+    async def sign_early(self, intent: Intent) -> SignRefusal | None:
+        self.asked.append(intent.order.order_hash)
+        if not self.answers:
+            return None
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise UnavailableError("the signer is not there")
+        return answer
+
+
+def signed_by(desk: Desk, *answers: SignRefusal | None) -> OrderActivities:
+    ports = replace(desk.orders._ports, signer=FakeEarlySigner(list(answers)))
+    return OrderActivities(ports, desk.rules.orders, desk.clock)
+
+
+async def test_an_order_is_signed_before_the_right_to_send_it_is_taken(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    report = await signed_by(desk).place_order(order_hash)
+    assert report.state is OrderState.MATCHED
+    assert desk.venue.posts == [order_hash]
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (No.EXPIRY, OrderState.EXPIRED),
+        (No.HALT, OrderState.EXPIRED),
+        (No.TICK, OrderState.REJECTED),
+    ],
+)
+async def test_a_refused_order_ends_at_once_and_halts_nothing_where_that_is_ordinary(
+    desk: Desk, code: No, state: OrderState
+) -> None:
+    order_hash = await desk.committed()
+    report = await signed_by(desk, SignRefusal(code, "2", "1")).place_order(order_hash)
+    assert report.state is state
+    assert desk.venue.posts == []
+    progress = await desk.progress(order_hash)
+    assert progress.text == f"not sent: the signer refused it: {code}, wanted 2, allowed 1"
+    assert not progress.had_unknown
+    assert progress.is_done
+    assert (await desk.ticket("s2")).order_hash is not None
+
+
+async def test_what_no_honest_order_is_refused_for_halts_entries(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    no = SignRefusal(No.ORDERS_PER_MIN, "31", "30")
+    report = await signed_by(desk, no).place_order(order_hash)
+    assert report.state is OrderState.REJECTED
+    assert (await desk.ticket("s2")).order_hash is None
+
+
+async def test_a_stale_epoch_fences_as_the_records_do(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    with pytest.raises(ApplicationError) as error:
+        await signed_by(desk, SignRefusal(No.EPOCH, "1", "2")).place_order(order_hash)
+    assert error.value.type == FENCED
+    assert error.value.non_retryable
+
+
+async def test_a_silent_signer_leaves_the_order_as_it_was_and_is_asked_again(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    orders = signed_by(desk, None)
+    with pytest.raises(ApplicationError) as error:
+        await orders.place_order(order_hash)
+    assert error.value.type == NOT_NOW
+    assert (await desk.progress(order_hash)).state is OrderState.PREPARED
+    report = await orders.place_order(order_hash)
+    assert report.state is OrderState.MATCHED
+    assert desk.venue.posts == [order_hash]
+
+
+async def test_a_signer_that_stays_away_leaves_nothing_unknown(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    orders = signed_by(desk, None)
+    desk.clock.advance(desk.rules.orders.retry_until)
+    report = await orders.place_order(order_hash)
+    assert report.state is OrderState.EXPIRED
+    assert report.is_done
+    assert desk.venue.posts == []
