@@ -22,6 +22,7 @@ def local_venue(port: int) -> VenueEndpoints:
         rtds=f"{ws}/rtds",
         rpc_http=(f"{http}/rpc",),
         rpc_ws=(f"{ws}/rpc",),
+        relayer=f"{http}/relayer",
     )
 
 
@@ -48,6 +49,7 @@ def load_venue(home: Path) -> VenueEndpoints | None:
         rtds=kept["rtds"],
         rpc_http=tuple(kept["rpc_http"]),
         rpc_ws=tuple(kept["rpc_ws"]),
+        relayer=kept["relayer"],
     )
 
 
