@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
+from trading.crossings import Crossings, place_of
 from trading.rules import AggregationRules
 from trading.tallies import Tally, TallyKey, key_of
 from trading.types import (
@@ -86,7 +87,8 @@ class Aggregator:
     before. A signal's id is the hash of its first transaction (by its hash, not by arrival),
     wallet, token, side and of how many signals that transaction was part of before: whoever
     aggregates the same fills finds the same id. A wallet that buys and sells a token at the same
-    time is dropped.
+    time is dropped; so is what one followed wallet bought of another one in one transaction, and
+    a purchase that is heard after the sale that undid it.
 
     Memory is bounded: the oldest windows close early, the oldest tallies are forgotten.
     """
@@ -95,6 +97,7 @@ class Aggregator:
         self._rules = rules
         self._windows: dict[_WindowKey, _Window] = {}  # by opening
         self._tallies: dict[TallyKey, Tally] = {}  # by the last touch
+        self._crossings = Crossings()
         self._now: datetime | None = None
 
     @property
@@ -117,7 +120,9 @@ class Aggregator:
         if fill.removed:
             return _joined(closed, self._take_back(fill, now))
         tally = self._tally(fill, now)
-        if not tally.add(fill):
+        is_more = tally.add(fill)
+        self._crossings.note(fill, tally, now)
+        if not is_more:
             return _joined(closed, Aggregation(absorbed=(fill,)))
         key = self._put_in_window(fill, tally, now)
         return _joined(closed, self._close(self._keys_over_limits(key)))
@@ -192,7 +197,7 @@ class Aggregator:
     def _close(self, keys: Iterable[_WindowKey]) -> Aggregation:
         closed = Aggregation()
         for key in keys:
-            closed = _joined(closed, _concluded(key, self._windows.pop(key)))
+            closed = _joined(closed, _concluded(key, self._windows.pop(key), self._crossings))
         return closed
 
 
@@ -209,16 +214,41 @@ def _joined(first: Aggregation, second: Aggregation) -> Aggregation:
     )
 
 
-def _concluded(key: _WindowKey, window: _Window) -> Aggregation:
-    """Turn a window into a signal, a drop, or nothing when all of it was taken back."""
+def _concluded(key: _WindowKey, window: _Window, crossings: Crossings) -> Aggregation:
+    """Turn a window into a signal, a drop, or nothing when all of it was taken back.
+
+    A sale is a signal whoever bought: it may be the exit of a whale that we follow.
+    """
     tallies = {k: tally for k, tally in sorted(window.tallies.items()) if tally.surplus > 0}
     if not tallies:
         return Aggregation()
-    fills = tuple(fill for fill in window.fills if key_of(fill) in tallies)
     if window.is_wash:
-        for tally in tallies.values():
-            tally.settle(None)
-        return Aggregation(dropped=(DroppedFills(fills, Reason.WASH_TRADE),))
+        return _dropped(window, tallies, Reason.WASH_TRADE)
+    if key.side is Side.SELL:
+        return _signalled(key, window, tallies)
+    among = {k: tally for k, tally in tallies.items() if crossings.is_among_whales(k)}
+    dropped = _dropped(window, among, Reason.CLUSTER_TRADE)
+    tallies = {k: tally for k, tally in tallies.items() if k not in among}
+    if not tallies:
+        return dropped
+    last = max(place_of(fill) for fill in window.fills)
+    bought = sum((tally.surplus for tally in tallies.values()), ZERO)
+    if crossings.sold_since(key.wallet, key.token_id, last) >= bought:
+        return _joined(dropped, _dropped(window, tallies, Reason.SOLD_SINCE))
+    return _joined(dropped, _signalled(key, window, tallies))
+
+
+def _dropped(window: _Window, tallies: dict[TallyKey, Tally], reason: Reason) -> Aggregation:
+    if not tallies:
+        return Aggregation()
+    for tally in tallies.values():
+        tally.settle(None)
+    fills = tuple(fill for fill in window.fills if key_of(fill) in tallies)
+    return Aggregation(dropped=(DroppedFills(fills, reason),))
+
+
+def _signalled(key: _WindowKey, window: _Window, tallies: dict[TallyKey, Tally]) -> Aggregation:
+    fills = tuple(fill for fill in window.fills if key_of(fill) in tallies)
     signal = _signal(key, tallies, window.first)
     for tally in tallies.values():
         tally.settle(signal.signal_id)
