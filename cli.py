@@ -24,7 +24,7 @@ from codec_command import (
 from command import COMMANDS, add_commands, ask_of
 from halt_command import GUARD_COMMANDS, add_guard_commands, guard_ask_of
 from portfolio_command import EXPORT, PNL, add_portfolio_commands, export_of
-from scrubbing import SCRUBBER
+from scrubbing import SCRUBBER, scrub_crashes
 from whale_command import WHALE_COMMANDS, add_whale_commands, whale_ask_of
 
 if TYPE_CHECKING:  # imported when it is needed: it takes a while
@@ -39,6 +39,8 @@ ROOT = Path(__file__).resolve().parent
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 refused or found wrong, 2 usage."""
+    if arguments is None:
+        scrub_crashes()
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command not in _OWN_WORDS:

@@ -2,8 +2,11 @@
 
 import base64
 import re
+import sys
 import threading
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
 from urllib.parse import quote
 
 from exchange.secret import HIDDEN
@@ -40,7 +43,7 @@ class Scrubber:
 
     def learn(self, *secrets: str | None) -> None:
         """Remember secrets; None and what is too short to be one are passed over."""
-        found = {s for secret in secrets if secret for s in _spellings(secret.strip())}
+        found = {s for secret in secrets if secret for s in spellings_of(secret.strip())}
         with self._lock:
             if found <= self._known:
                 return
@@ -94,7 +97,7 @@ def _is_secret_name(name: str) -> bool:
     return _SECRET_NAME.fullmatch(name) is not None
 
 
-def _spellings(secret: str) -> Iterator[str]:
+def spellings_of(secret: str) -> Iterator[str]:
     """Yield the ways in which programs write one secret."""
     if len(secret) < LEARNT_LENGTH_MIN:
         return
@@ -104,7 +107,7 @@ def _spellings(secret: str) -> Iterator[str]:
     key = _HEX_KEY.fullmatch(secret)
     if key is not None:
         digits = bytes.fromhex(key[1])
-        yield key[1]
+        yield from (key[1], key[1].lower().encode().hex())
         yield from (str(int(key[1], 16)), repr(digits)[2:-1])
         yield base64.b64encode(digits).decode().rstrip("=")
         yield base64.urlsafe_b64encode(digits).decode().rstrip("=")
@@ -116,3 +119,20 @@ def _long_enough(words: Iterable[str]) -> Iterator[str]:
 
 SCRUBBER = Scrubber()
 """The scrubber of this process: what writes to its stderr is one thing too."""
+
+
+def scrub_crashes() -> None:
+    """Have what ends this process, a thread or a finaliser told on stderr without secrets."""
+    sys.excepthook = _tell_crash
+    threading.excepthook = lambda args: _tell_crash(
+        args.exc_type, args.exc_value, args.exc_traceback
+    )
+    sys.unraisablehook = lambda args: _tell_crash(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _tell_crash(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    lines = traceback.format_exception(kind, error, trace)
+    sys.stderr.write(SCRUBBER.scrub_text("".join(lines)))
+    sys.stderr.flush()

@@ -2,10 +2,7 @@
 
 import logging
 import sys
-import threading
-import traceback
 from collections.abc import MutableMapping
-from types import TracebackType
 from typing import Any
 
 import structlog
@@ -13,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from structlog.tracebacks import ExceptionDictTransformer
 
-from scrubbing import SCRUBBER
+from scrubbing import SCRUBBER, scrub_crashes
 
 
 def set_up_logging(process: str, *, as_json: bool) -> None:
@@ -72,23 +69,6 @@ def scrub(
         if not name.startswith("_"):  # structlog's own
             event[name] = SCRUBBER.scrub_field(name, field)
     return event
-
-
-def scrub_crashes() -> None:
-    """Have what ends this process, a thread or a finaliser told on stderr without secrets."""
-    sys.excepthook = _tell_crash
-    threading.excepthook = lambda args: _tell_crash(
-        args.exc_type, args.exc_value, args.exc_traceback
-    )
-    sys.unraisablehook = lambda args: _tell_crash(args.exc_type, args.exc_value, args.exc_traceback)
-
-
-def _tell_crash(
-    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
-) -> None:
-    lines = traceback.format_exception(kind, error, trace)
-    sys.stderr.write(SCRUBBER.scrub_text("".join(lines)))
-    sys.stderr.flush()
 
 
 async def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> web.AppRunner:

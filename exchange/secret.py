@@ -1,7 +1,7 @@
 """Words that open something: shown to nobody, copied freely, written into no pickle."""
 
 from typing import Never, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -64,7 +64,7 @@ def secrets_of_url(url: str) -> tuple[str, ...]:
     """
     try:
         parts = urlsplit(url)
-        password = parts.password or ""
+        password = unquote(parts.password or "")
     except ValueError:
         return ()
     keys = [part for part in parts.path.split("/") if len(part) >= KEY_LENGTH_MIN]

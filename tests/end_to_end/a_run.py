@@ -81,6 +81,11 @@ class Run:
             )
 
     @property
+    def pid(self) -> int:
+        """Return the process id of `whalecopy up` itself."""
+        return self._process.pid
+
+    @property
     def is_over(self) -> bool:
         """Tell whether the process has ended."""
         return self._process.poll() is not None
