@@ -9,6 +9,7 @@ from typing import Protocol
 from answers import Answer, answer_positions, answer_trades, answer_why
 from embedded.addresses import load_addresses, normalise_database_url
 from feed_answers import with_feeds
+from second_look import look_again, with_second_look
 from status_answer import answer_status
 from storage.audit import find_signals
 from storage.feed_audit import list_coverage, list_silences
@@ -57,7 +58,9 @@ async def inquire(settings: Stack, command: str, argument: str = "") -> Answer:
         InquireError: no stack runs, its database does not answer, or there is no such signal.
     """
     async with open_records(settings) as store:
-        return await _answer(store, command, argument)
+        if command == "why":
+            return await _why(store, argument, settings.rules)
+        return await _answer(store, command)
 
 
 @asynccontextmanager
@@ -113,7 +116,7 @@ def _database_of(settings: Stack) -> str:
     return addresses.database_url
 
 
-async def _answer(store: PostgresStore, command: str, argument: str) -> Answer:
+async def _answer(store: PostgresStore, command: str) -> Answer:
     now = datetime.now(UTC)
     match command:
         case "status":
@@ -129,8 +132,6 @@ async def _answer(store: PostgresStore, command: str, argument: str) -> Answer:
             return answer_trades(await list_trade_rows(store, TradeFilter(TRADES_SHOWN)))
         case "whales":
             return answer_whales(await _whales(store))
-        case "why":
-            return await _why(store, argument)
         case _:
             raise InquireError(f"expected a question that is known, received {command!r}")
 
@@ -151,8 +152,8 @@ async def _whales(store: PostgresStore) -> list[WhaleRow]:
     ]
 
 
-async def _why(store: PostgresStore, beginning: str) -> Answer:
+async def _why(store: PostgresStore, beginning: str, rules: Rules) -> Answer:
     signal_id = await find_signal(store, beginning)
     detail = await load_trade_detail(store, signal_id)
     assert detail is not None, f"expected signal {signal_id} to stay"
-    return answer_why(detail)
+    return with_second_look(answer_why(detail), await look_again(store, signal_id, rules))

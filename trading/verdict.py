@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 from trading.decide import Decision, Facts, decide
 from trading.rules import Rules
@@ -50,10 +51,19 @@ def decide_again(facts: Facts, rules: Rules) -> dict[str, str]:
 
 
 def differences(was: Mapping[str, str], now: Mapping[str, str]) -> Sequence[Difference]:
-    """Return every figure that differs, in the order in which it was computed."""
+    """Return every figure that differs, in the order in which it was computed; 0.5 is 0.50."""
     names = dict.fromkeys((*was, *now))
     return [
         Difference(name, was.get(name), now.get(name))
         for name in names
-        if was.get(name) != now.get(name)
+        if not _is_same(was.get(name), now.get(name))
     ]
+
+
+def _is_same(was: str | None, now: str | None) -> bool:
+    if was == now or was is None or now is None:
+        return was == now
+    try:
+        return Decimal(was) == Decimal(now)
+    except InvalidOperation:
+        return False

@@ -45,3 +45,9 @@ def test_other_rules_differ_in_what_they_touch_and_nothing_else() -> None:
     assert Difference("verdict", COPIED, "QUALITY_TOO_LOW") in changed
     assert Difference("size", was["size"], None) in changed
     assert Difference("quality_min", None, "0.9") in changed
+
+
+def test_trailing_zeros_are_no_difference_but_anything_else_is() -> None:
+    assert differences({"a": "0.50", "b": "none"}, {"a": "0.5", "b": "none"}) == []
+    assert differences({"a": "0.50"}, {"a": "0.51"}) == [Difference("a", "0.50", "0.51")]
+    assert differences({"a": "YES"}, {"a": "0.51"}) == [Difference("a", "YES", "0.51")]
