@@ -15,6 +15,7 @@ from trading.types import LevelChange, Price, SignalId
 from workflows import names
 
 SHOWN = "whalecopy positions"
+TO_THE_FLOOR = "; it is not sold below the floor, unless --lowest PRICE says how far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Told:
     content: Command | ShareCommand | LevelChange
     words: str
     found: Mapping[str, object]
+    remark: str = ""
 
 
 async def oversee(settings: OperatedStack, ask: PositionAsk) -> Answer:
@@ -84,10 +86,14 @@ async def find_position(store: PostgresStore, beginning: str) -> PositionRecord:
 
 
 def _close(ask: ClosePosition) -> Told:
-    if ask.share == 1:
-        return Told(names.CLOSE, Command(ask.who, ask.why), names.CLOSE, {"share": ask.share})
-    content = ShareCommand(ask.who, ask.why, ask.share)
-    return Told(names.CLOSE_SHARE, content, f"close {ask.share:f}", {"share": ask.share})
+    found = {"share": ask.share, "lowest": ask.lowest}
+    if ask.share == 1 and ask.lowest is None:
+        return Told(names.CLOSE, Command(ask.who, ask.why), names.CLOSE, found, TO_THE_FLOOR)
+    lowest = None if ask.lowest is None else Price(ask.lowest)
+    content = ShareCommand(ask.who, ask.why, ask.share, lowest)
+    down_to = "" if lowest is None else f" down to {lowest:f}"
+    remark = TO_THE_FLOOR if lowest is None else ""
+    return Told(names.CLOSE_SHARE, content, f"close {ask.share:f}{down_to}", found, remark)
 
 
 def _levels(ask: SetLevels) -> Told:
@@ -132,7 +138,7 @@ async def _tell(settings: OperatedStack, position: PositionRecord, told: Told) -
         **told.found,
         "accepted": True,
     }
-    follow = f"see `{SHOWN}`"
+    follow = f"see `{SHOWN}`{told.remark}"
     return Answer(
         found, f"{told.words} of position {position_id[:ID_SHOWN]}… is accepted: {follow}"
     )

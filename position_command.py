@@ -11,12 +11,16 @@ OFF = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class ClosePosition:
-    """Sell a position, or a share of it; it is named by the beginning of its id."""
+    """Sell a position, or a share of it; it is named by the beginning of its id.
+
+    `lowest`: sell down to this price, even below the floor; None ends at the floor.
+    """
 
     position: str
     who: str
     why: str
     share: Decimal = Decimal(1)
+    lowest: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ def add_position_commands(
     close = add_parser(CLOSE, help="sell a position now, all of it or a share, even a held one")
     _add_position(close)
     close.add_argument("--share", type=_share, default=Decimal(1), help="0.5 is half of it (1)")
+    close.add_argument(
+        "--lowest", type=_price, metavar="PRICE", help="sell down to this price, below the floor"
+    )
     add_words(close)
     levels = add_parser(LEVELS, help="move or drop a position's exit levels")
     _add_position(levels)
@@ -57,7 +64,9 @@ def add_position_commands(
 def position_ask_of(options: argparse.Namespace) -> PositionAsk:
     """Return what was asked for."""
     if options.command == CLOSE:
-        return ClosePosition(options.position, options.who, options.why, options.share)
+        return ClosePosition(
+            options.position, options.who, options.why, options.share, options.lowest
+        )
     return SetLevels(
         options.position,
         options.who,
@@ -82,9 +91,14 @@ def _share(text: str) -> Decimal:
 def _level(text: str) -> Decimal:
     if text.strip().lower() == "off":
         return OFF
+    return _price(text, or_else=", or off")
+
+
+def _price(text: str, or_else: str = "") -> Decimal:
     price = _number(text)
     if not 0 < price < 1:
-        raise argparse.ArgumentTypeError(f"expected a price between 0 and 1, or off: {text!r}")
+        words = f"expected a price between 0 and 1{or_else}, received {text!r}"
+        raise argparse.ArgumentTypeError(words)
     return price
 
 

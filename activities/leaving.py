@@ -11,7 +11,7 @@ from exchange.port import OrderGateway, UnavailableError
 from storage.exit_port import ExitPage, ExitPlan, ExitStore, SaleOrder
 from storage.port import OrderStore, PositionRecord
 from trading.orders import Intent
-from trading.requests import reason_of, share_of
+from trading.requests import lowest_of, reason_of, share_of
 from trading.rules import ExitRules
 from trading.submits import Trouble, trouble_in
 from trading.types import (
@@ -22,6 +22,7 @@ from trading.types import (
     OrderState,
     PositionId,
     PositionState,
+    Price,
     Shares,
     Side,
 )
@@ -60,7 +61,7 @@ class ExitDesk:
             return _nothing(reason)
         answered = await self._ports.exits.list_answered(record.position_id, epoch)
         asked = [request for request in asked if request.signal_id not in answered]
-        share = share_of(asked)
+        share, lowest = share_of(asked), lowest_of(asked)
         sales = await self._ports.exits.list_sales(record.position_id, epoch)
         held = Shares(record.size + _sold(sales))  # when the exit began
         plan = await self._ports.exits.fix_exit(
@@ -72,6 +73,7 @@ class ExitDesk:
                 target=_target(held, share, market.min_size),
                 began_at=self._clock(),
                 signal_ids=tuple(r.signal_id for r in asked if r.signal_id is not None),
+                lowest=lowest,
             )
         )
         step = replace(_first_step(plan), is_served=plan.share >= share)
@@ -131,12 +133,20 @@ class ExitDesk:
             number=step.number,
             side=Side.SELL,
             size=size,
-            limit_price=None,
+            limit_price=await self._lowest(record, step, sales),
             position_id=record.position_id,
             exit_epoch=step.exit_epoch,
             exit_reason=step.reason,
         )
         return replace(step, attempt=attempt, summary=f"sell {plain(size)} of {plain(step.target)}")
+
+    async def _lowest(
+        self, record: PositionRecord, step: ExitStep, sales: Sequence[SaleOrder]
+    ) -> Price | None:
+        """Return how low a person lets it go, who may have said so since it began."""
+        if not sales:
+            return step.lowest
+        return await self._ports.exits.find_lowest(record.position_id, step.exit_epoch)
 
     async def _seen_by_venue(
         self, record: PositionRecord, sales: Sequence[SaleOrder]
@@ -158,7 +168,7 @@ class ExitDesk:
         tried = [sale for sale in sales if sale.attempt > len(self._rules.ladder)]
         if not tried or tried[-1].matched or not tried[-1].state.is_terminal:
             return
-        words = f"nobody buys at {self._rules.floor}; tried on, never below"
+        words = f"nobody buys at {self._rules.floor}; tried on, never below but on a person's word"
         await self.page(record.position_id, step.exit_epoch, AT_THE_FLOOR, words)
 
 
@@ -190,6 +200,7 @@ def _first_step(plan: ExitPlan) -> ExitStep:
         signal_ids=plan.signal_ids,
         is_whole=plan.share == 1,
         began_at=plan.began_at,
+        lowest=plan.lowest,
     )
 
 

@@ -107,11 +107,16 @@ class PositionActivities:
 
     @activity.defn
     async def obey(self, note: PositionNote) -> None:
-        """Keep what a person asked of a position, and a hold for as long as it lasts."""
+        """Keep what a person asked of a position, and a hold for as long as it lasts.
+
+        An exit that runs already goes on down to the price that a sale below the floor names.
+        """
         command, now = note.command, self._clock()
         if note.kind is PositionCommand.HOLD:
             hold = Hold(note.position_id, command.who, command.why, now)
             await self._ports.book.hold_position(hold)
+        if note.lowest is not None:
+            await self._ports.book.lower_exit(note.position_id, note.lowest)
         if note.kind is PositionCommand.RELEASE:
             await self._ports.book.release_position(note.position_id)
         event = Event(
@@ -139,7 +144,7 @@ class PositionActivities:
         asked = asked or (ExitRequest(reason, share),)
         await self._ports.positions.begin_exit(position_id, reason_of(asked), self._clock())
         record = await self._load(position_id)
-        return await self._exits.begin(record, await self._market(record), asked)
+        return await self._exits.begin(record, await self._known_market(record), asked)
 
     @activity.defn
     async def next_exit_step(self, position_id: PositionId, step: ExitStep) -> ExitStep:
@@ -261,6 +266,15 @@ class PositionActivities:
         """Return the market as it is now, or as it was last seen when the venue drops it."""
         market = await self._ports.markets.refresh(record.token_id)
         market = market or await self._ports.markets.find(record.token_id)
+        assert market is not None, f"expected token {record.token_id} to have a market"
+        return market
+
+    async def _known_market(self, record: PositionRecord) -> Market:
+        """Return the market as it was last seen: what goes must not wait for two more answers.
+
+        If it has closed since, the venue refuses the order, and the next step looks again.
+        """
+        market = await self._ports.markets.find(record.token_id)
         assert market is not None, f"expected token {record.token_id} to have a market"
         return market
 

@@ -89,7 +89,10 @@ class PricingActivities:
         return Estimate(priced.slippage, priced.vwap, priced.limit, priced.mid, priced.reason)
 
     async def _price_exit(self, attempt: Attempt, book: OrderBook) -> Estimate:
-        """Price an exit's n-th try down the ladder from the level that was crossed."""
+        """Price an exit's n-th try down the ladder from the level that was crossed.
+
+        Its limit price is the lowest that a person allows; else the ladder ends at the floor.
+        """
         if not book.bids:
             return Estimate(ZERO, None, Price(ZERO), Price(ZERO), Reason.BOOK_INVALID)
         assert attempt.position_id is not None, f"expected {attempt.key} to name a position"
@@ -98,7 +101,7 @@ class PricingActivities:
         bid = book.bids[0].price
         trigger = _level(position, attempt.exit_reason) or bid
         step = min(attempt.number - 1, len(self._rules.exits.ladder))
-        price = exit_price(trigger, step, book.tick_size, self._rules.exits)
+        price = exit_price(trigger, step, book.tick_size, self._rules.exits, attempt.limit_price)
         assert price is not None, f"expected step {step} to be on the ladder"
         return Estimate(ZERO, None, price, bid)
 

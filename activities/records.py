@@ -143,11 +143,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ShareCommand:
-    """A person wants a share of a position sold, of what is held when the exit begins."""
+    """A person wants a share of a position sold, of what is held when the exit begins.
+
+    `lowest`: the price down to which it may go, even below the floor; None ends at the floor.
+    """
 
     who: str
     why: str
     share: Decimal
+    lowest: Price | None = None
 
 
 class PositionCommand(StrEnum):
@@ -169,6 +173,7 @@ class PositionNote:
     command: Command
     position_id: PositionId
     words: str  # what was asked
+    lowest: Price | None = None  # of a sale that is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,7 @@ class ExitStep:
     is_whole: bool = False  # everything goes
     is_served: bool = True  # what was asked for is within what this exit sells
     began_at: datetime | None = None
+    lowest: Price | None = None  # a person lets it go below the floor
 
 
 @dataclass(frozen=True, slots=True)

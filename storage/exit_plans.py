@@ -15,7 +15,7 @@ from storage.lane import QuickDatabase
 from storage.reviews import Closing, Review, ReviewKind, close_review, event_of, open_review
 from storage.statements import Statement
 from storage.tables import events, reviews
-from trading.types import ExitReason, OrderHash, OrderState, PositionId, Shares, SignalId
+from trading.types import ExitReason, OrderHash, OrderState, PositionId, Price, Shares, SignalId
 
 OURSELVES = "whalecopy"
 ENDED = "ENDED"
@@ -23,11 +23,20 @@ ENDED = "ENDED"
 _FIX = Statement(
     """
     INSERT INTO exits AS known
-        (position_id, exit_epoch, reason, share, target, signal_ids, began_at)
-    VALUES (:position_id, :exit_epoch, :reason, :share, :target, :signal_ids, :began_at)
+        (position_id, exit_epoch, reason, share, target, signal_ids, began_at, lowest)
+    VALUES (:position_id, :exit_epoch, :reason, :share, :target, :signal_ids, :began_at, :lowest)
     ON CONFLICT (position_id, exit_epoch) DO UPDATE SET reason = known.reason
     RETURNING *
     """
+)
+_LOWER = Statement(
+    """
+    UPDATE exits SET lowest = :lowest WHERE position_id = :position_id AND ended_at IS NULL
+    AND coalesce(lowest, 1) > :lowest
+    """
+)
+_LOWEST = Statement(
+    "SELECT lowest FROM exits WHERE position_id = :position_id AND exit_epoch = :epoch"
 )
 _ANSWERED = Statement(
     """
@@ -74,6 +83,7 @@ async def fix_exit(db: QuickDatabase, plan: ExitPlan) -> ExitPlan:
         target=plan.target,
         signal_ids=list(plan.signal_ids),
         began_at=plan.began_at,
+        lowest=plan.lowest,
     )
     (row,) = rows
     return ExitPlan(
@@ -84,7 +94,19 @@ async def fix_exit(db: QuickDatabase, plan: ExitPlan) -> ExitPlan:
         target=Shares(row["target"]),
         began_at=row["began_at"],
         signal_ids=tuple(SignalId(signal_id) for signal_id in row["signal_ids"]),
+        lowest=None if row["lowest"] is None else Price(row["lowest"]),
     )
+
+
+async def lower_exit(db: QuickDatabase, position_id: PositionId, lowest: Price) -> None:
+    """Let the exit that runs go down to a price, if one runs and may not go as low yet."""
+    await db.lane.rows(_LOWER, position_id=position_id, lowest=lowest)
+
+
+async def find_lowest(db: QuickDatabase, position_id: PositionId, epoch: int) -> Price | None:
+    """Return the price down to which a person lets an exit go; None: down to the floor."""
+    row = await db.lane.row(_LOWEST, position_id=position_id, epoch=epoch)
+    return None if row is None or row["lowest"] is None else Price(row["lowest"])
 
 
 async def list_answered(

@@ -6,7 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from trading.types import ExitReason, OrderHash, OrderState, PositionId, Shares, SignalId
+from trading.types import (
+    ExitReason,
+    OrderHash,
+    OrderState,
+    PositionId,
+    Price,
+    Shares,
+    SignalId,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +22,7 @@ class ExitPlan:
     """One exit as it was fixed when it began, whoever carries it out.
 
     It sells `target` shares: a `share` of what was held then. `signal_ids` are the whale's sales
-    that it answers.
+    that it answers. `lowest`: a person lets it go down to this price, even below the floor.
     """
 
     position_id: PositionId
@@ -24,6 +32,7 @@ class ExitPlan:
     target: Shares
     began_at: datetime
     signal_ids: tuple[SignalId, ...] = ()
+    lowest: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,12 @@ class ExitStore(Protocol):
 
     async def fix_exit(self, plan: ExitPlan) -> ExitPlan:
         """Store the plan of an exit unless it has one; return the one that stands."""
+
+    async def lower_exit(self, position_id: PositionId, lowest: Price) -> None:
+        """Let the exit that runs go down to a price, if one runs and may not go as low yet."""
+
+    async def find_lowest(self, position_id: PositionId, epoch: int) -> Price | None:
+        """Return the price down to which a person lets an exit go; None: down to the floor."""
 
     async def list_answered(self, position_id: PositionId, epoch: int) -> Sequence[SignalId]:
         """Return the whale's sales that exits of a position before this one have answered."""

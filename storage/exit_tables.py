@@ -15,6 +15,7 @@ exits = Table(
     need("signal_ids", ARRAY(Text)),
     need("began_at", TIME),
     Column("ended_at", TIME),
+    Column("lowest", MONEY),  # price; a person lets it go below the floor
     CheckConstraint("share >= 0 AND share <= 1", name="share"),
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.database import open_engine, translated_errors
 from storage.port import StorageError, StorageUnavailableError
 
-SCHEMA_VERSION = "0016"
+SCHEMA_VERSION = "0017"
 """The newest migration; a process runs on no other."""
 START_WITHIN = timedelta(seconds=30)
 RETRY_S = 0.5

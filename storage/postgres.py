@@ -127,12 +127,13 @@ class PostgresStore:
     find_open = positions.find_open
     list_open = positions.list_open
     list_dust = positions.list_dust
-    save_levels = positions.save_levels
     swap_levels = levels.swap_levels
     save_marks = positions.save_marks
     begin_exit = exits.begin_exit
     end_exit = exits.end_exit
     fix_exit = exit_plans.fix_exit
+    lower_exit = exit_plans.lower_exit
+    find_lowest = exit_plans.find_lowest
     list_answered = exit_plans.list_answered
     list_sales = exit_plans.list_sales
     page_exit = exit_plans.page_exit

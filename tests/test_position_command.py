@@ -26,6 +26,8 @@ def read(*words: str) -> PositionAsk:
 
 def test_a_position_is_closed_wholly_or_in_part() -> None:
     assert read("close", "ab") == ClosePosition("ab", "ann", "news", Decimal(1))
+    low = read("close", "ab", "--lowest", "0.004")
+    assert low == ClosePosition("ab", "ann", "news", Decimal(1), Decimal("0.004"))
     half = read("close", "ab", "--share", "0.5")
     assert half == ClosePosition("ab", "ann", "news", Decimal("0.5"))
 
@@ -41,6 +43,8 @@ def test_levels_are_prices_or_off_and_those_not_named_stay() -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        ("close", "ab", "--lowest", "0"),
+        ("close", "ab", "--lowest", "off"),
         ("close", "ab", "--share", "0"),
         ("close", "ab", "--share", "1.1"),
         ("close", "ab", "--share", "half"),

@@ -179,13 +179,16 @@ def _agree(first: ExitReason, second: ExitReason) -> bool:
     return (first is ExitReason.TAKE_PROFIT) == (second is ExitReason.TAKE_PROFIT)
 
 
-def exit_price(trigger: Price, step: int, tick_size: Price, rules: ExitRules) -> Price | None:
+def exit_price(
+    trigger: Price, step: int, tick_size: Price, rules: ExitRules, lowest: Price | None = None
+) -> Price | None:
     """Return the lowest price of an exit's n-th try (0 first), or None: hold and call a person.
 
     2 ticks below the trigger, then 5 % and 15 % below it, then the configured floor; never below
-    the floor, never rising from try to try; rounded up to the tick.
+    the floor, never rising from try to try; rounded up to the tick. A person may put the floor
+    lower (`lowest`), never higher.
     """
-    floor = ceil_to_tick(rules.floor, tick_size)
+    floor = ceil_to_tick(rules.floor if lowest is None else min(rules.floor, lowest), tick_size)
     if step > len(rules.ladder):
         return None
     if step == len(rules.ladder):

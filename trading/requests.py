@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from trading.types import ONE, ExitReason, ExitRequest
+from trading.types import ONE, ExitReason, ExitRequest, Price
 
 STEP = Decimal("0.00000001")
 
@@ -29,3 +29,9 @@ def reason_of(requests: Sequence[ExitRequest]) -> ExitReason:
     assert requests, "expected somebody to ask for the exit"
     whole = (request.reason for request in requests if request.share == ONE)
     return next(whole, requests[0].reason)
+
+
+def lowest_of(requests: Sequence[ExitRequest]) -> Price | None:
+    """Return the lowest price that a person among them lets it go for; None: the floor holds."""
+    allowed = (r.lowest for r in requests if r.reason is ExitReason.OPERATOR)
+    return min((lowest for lowest in allowed if lowest is not None), default=None)

@@ -352,13 +352,17 @@ class OrderBook:
 
 @dataclass(frozen=True, slots=True)
 class ExitRequest:
-    """Somebody wants (a share of) a position sold; `who` and `why` are kept as an event."""
+    """Somebody wants (a share of) a position sold; `who` and `why` are kept as an event.
+
+    `lowest`: a person lets it go down to this price, even below the floor.
+    """
 
     reason: ExitReason
     share: Decimal = Decimal(1)
     signal_id: SignalId | None = None
     who: str = ""
     why: str = ""
+    lowest: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.positions import PositionActivities
     from activities.records import ExitStep
-    from trading.types import OrderHash, PositionId
+    from activities.signals import SignalActivities
+    from trading.types import OrderHash, PositionId, SignalId
     from workflows import options
     from workflows.control import Control
     from workflows.execution import Execution, execute, settle
@@ -120,6 +121,17 @@ class Leaving:
     def _note(self, step: ExitStep) -> None:
         self._step = step
         self._show(step)
+
+
+async def answer(signal_ids: tuple[SignalId, ...], hashes: tuple[OrderHash, ...]) -> None:
+    """End the whale signals that asked for an exit."""
+    for signal_id in signal_ids:
+        await workflow.execute_local_activity_method(
+            SignalActivities.conclude_exit_signal,
+            args=[signal_id, list(hashes)],
+            summary="write the end of the whale's exit",
+            **options.RECORD,
+        )
 
 
 def is_history_long() -> bool:

@@ -19,21 +19,19 @@ with workflow.unsafe.imports_passed_through():
         ShareCommand,
     )
     from activities.redemption import RedemptionActivities
-    from activities.signals import SignalActivities
     from trading.types import (
         ONE,
         ExitReason,
         ExitRequest,
         LevelChange,
-        OrderHash,
         PositionId,
         PositionState,
-        SignalId,
+        Price,
     )
     from workflows import names, options
     from workflows.control import Control
     from workflows.execution import settle
-    from workflows.leaving import Leaving, is_history_long
+    from workflows.leaving import Leaving, answer, is_history_long
     from workflows.position_checks import (
         check_close,
         check_levels,
@@ -41,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
         check_share,
         check_words,
     )
-    from workflows.requests import Requests
+    from workflows.requests import Requests, sale_of, words_of
 
 LEFT_ORDERS = "a new owner ends the orders of a lost one"
 REDEEMS = "a resolved position is redeemed by us"
@@ -103,11 +101,9 @@ class PositionWorkflow:
     @workflow.update
     async def close_share(self, command: ShareCommand) -> None:
         """Sell a share of what is held when the exit begins."""
+        self.request_exit(sale_of(command))
         asked = Command(command.who, command.why)
-        self.request_exit(
-            ExitRequest(ExitReason.OPERATOR, command.share, None, command.who, command.why)
-        )
-        await self._obey(PositionCommand.CLOSE_SHARE, asked, f"close {command.share:f} of it")
+        await self._obey(PositionCommand.CLOSE_SHARE, asked, words_of(command), command.lowest)
 
     @workflow.update
     async def set_levels(self, change: LevelChange) -> PositionReview:
@@ -259,7 +255,7 @@ class PositionWorkflow:
             served.update(r.signal_id for r in self._requests.take())
         await self._end_exit(step)
         wanted = dict.fromkeys([*step.signal_ids, *sorted(s for s in served if s is not None)])
-        await self._answer(tuple(wanted), step.order_hashes)
+        await answer(tuple(wanted), step.order_hashes)
 
     def _asked(self, review: PositionReview) -> tuple[ExitRequest, ...]:
         """Return who is to be served by a new exit; nobody when one runs already."""
@@ -292,7 +288,7 @@ class PositionWorkflow:
             asked = asked + self._requests.take()
         await self._end_exit(step)
         signal_ids = tuple(r.signal_id for r in asked if r.signal_id is not None)
-        await self._answer(signal_ids, step.order_hashes)
+        await answer(signal_ids, step.order_hashes)
 
     async def _begin_exit(self, asked: tuple[ExitRequest, ...]) -> ExitStep:
         reason = asked[0].reason if asked else ExitReason.OPERATOR
@@ -344,27 +340,18 @@ class PositionWorkflow:
         while True:
             asked = self._requests.take()
             signal_ids = tuple(r.signal_id for r in asked if r.signal_id is not None)
-            await self._answer(signal_ids, ())
+            await answer(signal_ids, ())
             await workflow.wait_condition(workflow.all_handlers_finished)
             if not self._requests.may_begin():
                 return not self._has_late_fills
 
-    async def _answer(
-        self, signal_ids: tuple[SignalId, ...], hashes: tuple[OrderHash, ...]
+    async def _obey(
+        self, kind: PositionCommand, command: Command, words: str, lowest: Price | None = None
     ) -> None:
-        """End the whale signals that asked for this exit."""
-        for signal_id in signal_ids:
-            await workflow.execute_local_activity_method(
-                SignalActivities.conclude_exit_signal,
-                args=[signal_id, list(hashes)],
-                summary="write the end of the whale's exit",
-                **options.RECORD,
-            )
-
-    async def _obey(self, kind: PositionCommand, command: Command, words: str) -> None:
+        note = PositionNote(self._update_key(), kind, command, self._position_id, words, lowest)
         await workflow.execute_activity_method(
             PositionActivities.obey,
-            PositionNote(self._update_key(), kind, command, self._position_id, words),
+            note,
             summary=f"{kind} by {command.who}",
             **options.NOTE,
         )

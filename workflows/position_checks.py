@@ -30,13 +30,15 @@ def check_close(review: PositionReview | None) -> None:
 
 
 def check_share(command: ShareCommand) -> None:
-    """Refuse a share outside (0, 1].
+    """Refuse a share outside (0, 1], and a lowest price outside (0, 1).
 
     Raises:
         ValueError: it is.
     """
     if not ZERO < command.share <= ONE:
         raise ValueError(f"expected a share above 0 and at most 1, received {command.share}")
+    if command.lowest is not None and not ZERO < command.lowest < ONE:
+        raise ValueError(f"expected a lowest price between 0 and 1, received {command.lowest}")
 
 
 def check_levels(change: LevelChange) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.records import ShareCommand
     from trading.types import ExitReason, ExitRequest
 
 
@@ -60,3 +61,15 @@ def _is_same(request: ExitRequest, known: ExitRequest) -> bool:
     if request.signal_id is not None:
         return request.signal_id == known.signal_id
     return not is_a_persons(request) and request.reason is known.reason
+
+
+def sale_of(command: ShareCommand) -> ExitRequest:
+    """Return what a person's command to sell asks for."""
+    who, why = command.who, command.why
+    return ExitRequest(ExitReason.OPERATOR, command.share, None, who, why, command.lowest)
+
+
+def words_of(command: ShareCommand) -> str:
+    """Say what a person wants sold, as it is kept."""
+    down_to = "" if command.lowest is None else f", down to {command.lowest:f}"
+    return f"close {command.share:f} of it{down_to}"

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from activities.orders import OrderActivities, OrderPorts
-from activities.records import ExitStep
+from activities.records import Command, ExitStep, PositionCommand, PositionNote
 from activities.send_gate import NO_WAIT, SendGate
 from storage.guard_port import Kill, KillSource
 from storage.port import PositionRecord
@@ -108,8 +108,56 @@ async def test_an_exit_goes_down_the_ladder_and_never_below_the_floor(
     tries = {"0.42": 1, "0.20": 4, "0.02": 6}[fallen_to]
     assert prices == ladder[:tries]
     assert step.is_finished is (tries < 6)
-    said = ["exit 1 is not done, at the floor: nobody buys at 0.05; tried on, never below"]
+    said = [
+        "exit 1 is not done, at the floor: "
+        "nobody buys at 0.05; tried on, never below but on a person's word"
+    ]
     assert await pages(desk) == (said if tries == 6 else [])
+
+
+async def test_a_person_lets_an_exit_go_below_the_floor_from_its_first_try(desk: Desk) -> None:
+    exits = replace(desk.rules.exits, floor=price("0.05"))
+    desk.rules = replace(desk.rules, exits=exits)
+    position = await desk.opened()
+    desk.venue.quote("0.03")
+    person = ExitRequest(ExitReason.OPERATOR, who="ann", why="news", lowest=price("0.02"))
+    step = await asked(desk, position, person)
+    assert step.attempt is not None
+    assert (await desk.pricing.estimate_slippage(step.attempt)).limit_price == price("0.02")
+    assert (await sell(desk, step)).is_finished
+
+
+async def test_an_exit_that_is_stuck_at_the_floor_goes_below_it_on_a_persons_word(
+    desk: Desk,
+) -> None:
+    """A whale's or a level's request never does, whatever it says."""
+    exits = replace(desk.rules.exits, floor=price("0.05"))
+    desk.rules = replace(desk.rules, exits=exits)
+    position = await desk.opened()
+    desk.venue.quote("0.03")
+    step = await asked(desk, position, ExitRequest(ExitReason.WHALE_EXIT, lowest=price("0.01")))
+    for _ in range(5):
+        step = await sell(desk, step)
+        assert not step.is_finished
+    command = Command("ann", "news")
+    kind, words = PositionCommand.CLOSE_SHARE, "close 1 of it, down to 0.02"
+    note = PositionNote("k", kind, command, position.position_id, words, price("0.02"))
+    await desk.positions.obey(note)
+    await desk.positions.obey(replace(note, key="higher", lowest=price("0.04")))
+    step = await sell(desk, step)  # it was priced before she said so
+    assert step.attempt is not None
+    assert step.attempt.limit_price == price("0.02")
+    assert (await sell(desk, step)).is_finished
+    assert await desk.store.find_lowest(position.position_id, 1) == price("0.02")
+
+
+async def test_an_exit_begins_without_asking_the_venue_for_its_market(desk: Desk) -> None:
+    position = await desk.opened()
+    known, desk.venue.market = desk.venue.market, None
+    step = await begin(desk, position)
+    assert step.attempt is not None
+    desk.venue.market = known
+    assert (await sell(desk, step)).is_finished
 
 
 async def test_what_is_not_settled_is_told_apart_from_what_is_not_there(desk: Desk) -> None:

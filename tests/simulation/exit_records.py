@@ -1,15 +1,26 @@
 """Plans of exits, their sales, pages and holds in memory, as `storage.exit_plans` keeps them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from storage.exit_port import ExitPage, ExitPlan, Hold, SaleOrder
 from storage.port import Event
 from tests.simulation.tables import OrderRow, Tables
-from trading.types import PositionId, Side, SignalId
+from trading.types import PositionId, Price, Side, SignalId
 
 
 def fix_exit(tables: Tables, plan: ExitPlan) -> ExitPlan:
     return tables.exits.setdefault((plan.position_id, plan.exit_epoch), plan)
+
+
+def lower_exit(tables: Tables, position_id: PositionId, lowest: Price) -> None:
+    running = [key for key in tables.exits if key[0] == position_id]
+    for key in running[-1:]:
+        tables.exits[key] = replace(tables.exits[key], lowest=lowest)
+
+
+def find_lowest(tables: Tables, position_id: PositionId, epoch: int) -> Price | None:
+    return tables.exits[position_id, epoch].lowest
 
 
 def list_answered(tables: Tables, position_id: PositionId, epoch: int) -> Sequence[SignalId]:

@@ -13,7 +13,7 @@ from storage.port import PositionRecord, StorageError
 from storage.postgres import PostgresStore
 from storage.reviews import ReviewKind
 from storage.tables import events
-from tests.storage.builders import NOW, booked, bought, later, leave, shares, trade
+from tests.storage.builders import NOW, booked, bought, later, leave, price, shares, trade
 from trading.orders import Intent, VenueOrder
 from trading.types import ExitReason, OrderState, PositionId, PositionState, Settlement, SignalId
 
@@ -46,6 +46,19 @@ async def test_the_first_plan_of_an_exit_stands(funded: PostgresStore) -> None:
     assert await funded.list_answered(position.position_id, 1) == []
     with pytest.raises(StorageError):
         await funded.fix_exit(replace(plan, position_id=PositionId("nobody's")))
+
+
+async def test_an_exit_that_runs_is_let_go_lower_and_never_held_higher(
+    funded: PostgresStore,
+) -> None:
+    position = await bought(funded)
+    await funded.lower_exit(position.position_id, price("0.004"))  # none runs
+    plan = replace(plan_of(position), lowest=price("0.005"))
+    assert await funded.fix_exit(plan) == plan
+    for lowest, kept in (("0.004", "0.004"), ("0.006", "0.004"), ("0.003", "0.003")):
+        await funded.lower_exit(position.position_id, price(lowest))
+        assert await funded.find_lowest(position.position_id, 1) == price(kept)
+    assert await funded.find_lowest(position.position_id, 2) is None
 
 
 async def test_sales_say_what_was_sold_and_what_is_still_to_be_heard(

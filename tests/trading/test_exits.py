@@ -230,6 +230,14 @@ def test_the_ladder_goes_down_to_the_floor(trigger: str, prices: list[str | None
     assert found == [None if p is None else Decimal(p) for p in prices]
 
 
+def test_a_person_puts_the_floor_lower_and_never_higher() -> None:
+    tick = price("0.001")
+    for lowest, last in (("0.004", "0.004"), ("0.0041", "0.005"), ("0.2", "0.01"), (None, "0.01")):
+        given_price = None if lowest is None else price(lowest)
+        found = [exit_price(price("0.006"), step, tick, RULES, given_price) for step in (0, 3, 4)]
+        assert found == [max(price("0.004"), price(last)), price(last), None]
+
+
 @given(
     trigger=st.decimals(min_value="0.0001", max_value="0.9999", places=4).map(Price),
     tick=ticks,

@@ -3,8 +3,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.requests import reason_of, share_of
-from trading.types import ExitReason, ExitRequest, SignalId
+from trading.requests import lowest_of, reason_of, share_of
+from trading.types import ExitReason, ExitRequest, Price, SignalId
 
 SHARES = st.decimals(min_value=0, max_value=1, places=4)
 MANY = st.lists(SHARES, max_size=6)
@@ -45,3 +45,11 @@ def test_an_exit_is_named_after_who_wants_everything() -> None:
     stop = ExitRequest(ExitReason.STOP_LOSS)
     assert reason_of([ask("0.5"), stop, ExitRequest(ExitReason.OPERATOR)]) is stop.reason
     assert reason_of([ask("0.5"), ask("0.2")]) is ExitReason.WHALE_EXIT
+
+
+def test_only_a_person_lets_it_go_below_the_floor_and_the_lowest_word_counts() -> None:
+    low, lower = Price(Decimal("0.004")), Price(Decimal("0.002"))
+    persons = [ExitRequest(ExitReason.OPERATOR, lowest=lowest) for lowest in (low, lower, None)]
+    assert lowest_of(persons) == lower
+    assert lowest_of(persons[2:]) is None
+    assert lowest_of([ExitRequest(ExitReason.STOP_LOSS, lowest=low)]) is None

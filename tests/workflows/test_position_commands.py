@@ -62,8 +62,9 @@ async def test_a_person_sells_a_share(hall: Hall) -> None:
     async with hall.worker():
         owner = await hall.own(position.position_id)
         await reviewed(hall, position)
-        for share in ("0", "1.5"):
-            wrong = ShareCommand("ann", "news", Decimal(share))
+        for share, lowest in (("0", None), ("1.5", None), ("1", "0"), ("1", "1")):
+            at_least = None if lowest is None else price(lowest)
+            wrong = ShareCommand("ann", "news", Decimal(share), at_least)
             with pytest.raises(WorkflowUpdateFailedError):
                 await owner.execute_update(PositionWorkflow.close_share, wrong)
         asked = ShareCommand("ann", "news", Decimal("0.25"))
