@@ -79,6 +79,7 @@ def market_of(row: GammaMarketRow, clob: ClobMarketRow | None, fees: FeeSchedule
         liquidity=None if liquidity is None else Usd(liquidity),
         volume=None if volume is None else Usd(volume),
         payouts=payouts_of(row, clob),
+        categories=row.categories,
     )
 
 

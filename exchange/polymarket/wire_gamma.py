@@ -20,6 +20,7 @@ from exchange.polymarket.wire import (
 )
 from exchange.polymarket.wire_clob import FeeRow
 
+_CATEGORIES_MAX = 20
 _RESOLVED = frozenset({"resolved", "settled"})
 _RESOLVING = frozenset({"proposed", "challenged", "disputed"})
 
@@ -56,6 +57,19 @@ class GammaMarketRow(WireModel):
     fee_schedule: FeeRow | None = Field(None, validation_alias="feeSchedule")
     uma_status: Text = Field("", validation_alias="umaResolutionStatus")
     resolution_status: Text = Field("", validation_alias="resolutionStatus")
+    category: Text = ""
+    tags: object = None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Return the words by which the venue files the market, lower case; what is no tag is not.
+
+        A market is not refused for its tags: they decide on nothing but a whale's own categories.
+        """
+        tags = self.tags if isinstance(self.tags, list) else []
+        words = [self.category, *(_tag_of(tag) for tag in tags)]
+        kept = dict.fromkeys(word.strip().lower() for word in words if word.strip())
+        return tuple(kept)[:_CATEGORIES_MAX]
 
     @property
     def is_protocol_v2(self) -> bool:
@@ -81,6 +95,12 @@ class GammaMarketRow(WireModel):
     def pays_half_each(self) -> bool:
         """Tell whether the final prices are those of a void market."""
         return bool(self.outcome_prices) and set(self.outcome_prices) == {Decimal("0.5")}
+
+
+def _tag_of(tag: object) -> str:
+    if isinstance(tag, dict):
+        tag = tag.get("slug") or tag.get("label")
+    return tag if isinstance(tag, str) else ""
 
 
 def read_markets(payload: object) -> tuple[GammaMarketRow, ...]:

@@ -47,6 +47,24 @@ def test_a_void_market_pays_half_each() -> None:
     assert not parse(GammaMarketRow, gamma_row(outcomePrices=None)).pays_half_each
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({}, ()),
+        ({"category": " Sports "}, ("sports",)),
+        ({"tags": [{"slug": "nba", "label": "NBA"}, {"label": "Games"}]}, ("nba", "games")),
+        ({"category": "NBA", "tags": ["nba", "Finals"]}, ("nba", "finals")),
+        ({"tags": [5, None, {"slug": 7}, {}, [], ""]}, ()),
+        ({"tags": "politics"}, ()),
+        ({"tags": {"slug": "x"}}, ()),
+    ],
+)
+def test_tags_and_category_are_words_and_nothing_else_is(
+    words: dict[str, object], expected: tuple[str, ...]
+) -> None:
+    assert parse(GammaMarketRow, gamma_row(**words)).categories == expected
+
+
 def test_a_page_holds_markets() -> None:
     assert len(read_markets({"markets": [gamma_row()], "next_cursor": None})) == 1
 

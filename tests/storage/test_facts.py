@@ -62,3 +62,9 @@ async def test_of_many_stacks_at_once_one_has_the_lease(store: PostgresStore) ->
         *(store.acquire_lease(WALLET, f"stack {n}", NOW) for n in range(8))
     )
     assert sorted(epochs, key=lambda epoch: epoch is None) == [1, *([None] * 7)]
+
+
+async def test_a_markets_categories_come_back(store: PostgresStore) -> None:
+    filed = replace(market(), categories=("sports", "nba"))
+    await store.save_market(filed, NOW)
+    assert await store.load_market(YES) == filed
