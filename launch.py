@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +21,7 @@ from embedded.ports import free_port
 from embedded.services import ProcessEvent, ProcessEventKind, Service, Stage
 from embedded.stack import Stack, StackSettings
 from narrate import Narrator, Progress
+from paper_mode import feeds_answer, followable_mode, listener_environment, mirror_words
 from report import Report, ReportSubject, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
@@ -32,7 +33,6 @@ from workflows.names import SEARCH_ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parent
 PAPER_PORT = 8900
-PUBLIC_FEEDS_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 90.0  # a busy machine imports slowly
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 
@@ -144,6 +144,8 @@ async def running_stack(
         await migrate(addresses.database_url)
         if not settings.database_url:  # ours; on another server a person gives the rights
             await give_roles(addresses.database_url)
+        if mode is TradingMode.PAPER:
+            mode = await followable_mode(settings, addresses.database_url, narrator)
         running = await _start_processes(stack, addresses, options, settings, mode)
         if codec_port:
             await stack.add(_codec_service(codec_port, running.env))
@@ -160,19 +162,9 @@ async def _playable_mode(options: UpOptions, settings: Settings, narrator: Narra
     """Return the mode that can be had: paper mode replays where the venue cannot be reached."""
     if options.mode is not TradingMode.PAPER:
         return options.mode
-    try:
-        async with (
-            asyncio.timeout(PUBLIC_FEEDS_TIMEOUT_S),
-            aiohttp.ClientSession() as session,
-            session.get(f"{settings.clob_url}/time") as answer,
-        ):
-            reached = answer.status == 200
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        reached = False
-    if reached:
-        narrator.say("paper mode on live feeds is not built yet: replaying the recorded tape")
-    else:
-        narrator.say("the public feeds cannot be reached: replaying the recorded tape")
+    if await feeds_answer(settings):
+        return TradingMode.PAPER
+    narrator.say("the public feeds cannot be reached: replaying the recorded tape")
     return TradingMode.REPLAY
 
 
@@ -186,11 +178,14 @@ async def _start_processes(
     home = settings.home.absolute()
     env = _environment(addresses, options, settings, mode)
     venue_url = settings.clob_url
-    if mode is TradingMode.REPLAY:
+    heard: Mapping[str, str] = {}  # where the listener listens besides the venue
+    if mode is not TradingMode.LIVE:
         port = free_port(PAPER_PORT)
         venue_url = f"http://127.0.0.1:{port}"
-        await stack.add(_paper_service(home, port, options))
+        mirrored = mirror_words(settings) if mode is TradingMode.PAPER else ()
+        await stack.add(_paper_service(home, port, options, mirrored))
         env |= _venue_environment(port)
+        heard = await listener_environment(settings) if mode is TradingMode.PAPER else {}
         save_venue(home, local_venue(port))
     else:
         forget_venue(home)
@@ -199,7 +194,7 @@ async def _start_processes(
     dashboard_port = free_port(settings.dashboard_port)  # chosen late: nothing holds it for us
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
     services = [
-        _service("ingest", ("-m", "ingest"), environment_for(Process.INGEST, env)),
+        _service("ingest", ("-m", "ingest"), environment_for(Process.INGEST, {**env, **heard})),
         _service(
             "dashboard",
             ("-m", "dashboard"),
@@ -277,12 +272,12 @@ def _venue_environment(port: int) -> dict[str, str]:
     }
 
 
-def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
-    words = ["-m", "paper", "--port", str(port), "--home", str(home / "paper"), "--hold"]
-    words += ["--speed", str(options.speed), "--bankroll", str(options.bankroll)]
-    words += ["--tape", str(options.tape.absolute())] if options.tape is not None else []
-    words += ["--markets", str(options.markets)] if options.markets is not None else []
-    words += ["--resume"] if options.resume else []
+def _paper_service(
+    home: Path, port: int, options: UpOptions, mirrored: Sequence[str] = ()
+) -> Service:
+    words = ["-m", "paper", "--port", str(port), "--home", str(home / "paper")]
+    words += mirrored or _tape_words(options)
+    words += ["--bankroll", str(options.bankroll)]
     words += [] if options.auto_redeem else ["--no-auto-redeem"]
     return Service(
         name="paper",
@@ -292,6 +287,13 @@ def _paper_service(home: Path, port: int, options: UpOptions) -> Service:
         stage=Stage.SERVER,  # it outlives those who still talk to it
         cwd=ROOT,
     )
+
+
+def _tape_words(options: UpOptions) -> list[str]:
+    words = ["--hold", "--speed", str(options.speed)]
+    words += ["--tape", str(options.tape.absolute())] if options.tape is not None else []
+    words += ["--markets", str(options.markets)] if options.markets is not None else []
+    return words + (["--resume"] if options.resume else [])
 
 
 def _service(name: str, words: tuple[str, ...], env: Mapping[str, str]) -> Service:

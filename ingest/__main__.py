@@ -20,6 +20,7 @@ from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import PolymarketMarketData
 from exchange.polymarket.rtds import RtdsFeed
 from exchange.polymarket.signing import NoSigner
+from exchange.port import WhaleFeed
 from ingest.account import AccountListener
 from ingest.activity import ActivityFeed
 from ingest.coverage import CoverageAudit
@@ -31,10 +32,10 @@ from ingest.record import Recorder
 from ingest.scout import MarketScout
 from ingest.silence import SilenceWatch
 from ingest.watch import PriceWatch, WatchPorts
-from ingest.whales import WhaleBook
+from ingest.whales import IMPORTED, REAL_LEADERS, WhaleBook
 from process import leave, protect, until_stopped, utc_now
 from scrubbing import SCRUBBER
-from settings import Settings, load_settings
+from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
 from storage.cache import RedisCache
 from storage.migrate import wait_for_schema
@@ -89,7 +90,8 @@ class Ears:
 async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
     settings, store, health = ears.settings, ears.store, ears.health
     configured = [Wallet(wallet.lower()) for wallet in settings.whales]
-    whales = WhaleBook(DataApi(ears.access), store, configured, utc_now)
+    mark = IMPORTED if settings.trading_mode is TradingMode.REPLAY else REAL_LEADERS
+    whales = WhaleBook(DataApi(ears.access), store, configured, utc_now, mark)
     await whales.load()
     gateway = PolymarketGateway(ears.access, ears.account, NoSigner(ears.account.user.address))
     scout = MarketScout(PolymarketMarketData(ears.access), store, health, utc_now)
@@ -117,9 +119,11 @@ def _follower(ears: Ears, scout: MarketScout) -> Follower:
     store, access = ears.store, ears.access
     activity = ActivityFeed(ActivityApi(access), (store, store), ears.health, utc_now)
     recorder = _recorder(ears)
-    chain = ChainFeed(access, since=recorder.load_position)
+    feeds: list[WhaleFeed] = [RtdsFeed(access), activity]
+    if access.endpoints.rpc_ws:  # without a node the others carry, later
+        feeds.insert(0, ChainFeed(access, since=recorder.load_position))
     return Follower(
-        [scout.beside(feed) for feed in (chain, RtdsFeed(access), activity)],
+        [scout.beside(feed) for feed in feeds],
         recorder,
         ears.health,
         ears.settings.rules.aggregation,

@@ -23,6 +23,7 @@ from trading.whales import ClosedTrade
 
 LEADERS = 10
 IMPORTED = "whales_imported"
+REAL_LEADERS = "whales_imported/real"
 REFRESH_S = 2.0
 RETRY_S = 1.0
 
@@ -38,7 +39,13 @@ class WhaleBook:
         facts: WhaleFacts,
         configured: Sequence[Wallet],
         clock: Callable[[], datetime],
+        mark: str = IMPORTED,
     ) -> None:
+        """Follow what is recorded and configured; `mark` remembers that leaders were imported.
+
+        A tape's leaders are others than the real venue's: each have a mark of their own.
+        """
+        self._mark = mark
         self._history = history
         self._facts = facts
         self._configured = configured
@@ -74,7 +81,7 @@ class WhaleBook:
         """
         known = [w for w in self._configured if await self._facts.load_whale(w) is not None]
         wanted = [wallet for wallet in self._configured if wallet not in known]
-        is_first = await self._facts.load_cursor(IMPORTED) is None
+        is_first = await self._facts.load_cursor(self._mark) is None
         if not wanted and (self._configured or not is_first):
             return
         leaders = {row.wallet: row for row in await self._leaders()}
@@ -82,7 +89,7 @@ class WhaleBook:
             if await self._facts.load_whale(wallet) is None:
                 await self._import_whale(wallet, leaders.get(wallet))
         if leaders:
-            await self._facts.save_cursor(IMPORTED, str(len(leaders)), self._clock())
+            await self._facts.save_cursor(self._mark, str(len(leaders)), self._clock())
 
     async def _leaders(self) -> Sequence[LeaderboardRow]:
         try:

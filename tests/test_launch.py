@@ -147,7 +147,7 @@ def test_the_venue_is_held_and_told_what_to_play(home: Path) -> None:
     assert service.command[0] == sys.executable
     assert service.stage is Stage.SERVER
     assert words.startswith("-m paper --port 8900")
-    assert words.endswith("--hold --speed 20 --bankroll 10000 --markets 2 --resume")
+    assert words.endswith("--hold --speed 20 --markets 2 --resume --bankroll 10000")
     plain = launch._paper_service(home, 8900, OPTIONS).command
     assert not {"--tape", "--markets", "--resume"} & set(plain)
 
@@ -174,11 +174,9 @@ async def test_another_mode_than_paper_is_taken_as_it_is(mode: TradingMode) -> N
     assert (playable, out.getvalue()) == (mode, "")
 
 
-@pytest.mark.parametrize(
-    ("status", "told"), [(200, "not built yet"), (500, "cannot be reached"), (None, "reached")]
-)
-async def test_paper_mode_replays_and_says_why(
-    status: int | None, told: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", [500, None])
+async def test_paper_mode_replays_where_the_feeds_cannot_be_reached_and_says_so(
+    status: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = io.StringIO()
     asked = replace(OPTIONS, mode=TradingMode.PAPER)
@@ -186,8 +184,13 @@ async def test_paper_mode_replays_and_says_why(
         monkeypatch.setenv("WHALECOPY_CLOB_URL", url if status else "http://127.0.0.1:1")
         mode = await launch._playable_mode(asked, Settings(), Narrator(out))
     assert mode is TradingMode.REPLAY
-    assert told in out.getvalue()
-    assert "replaying the recorded tape" in out.getvalue()
+    assert out.getvalue() == "the public feeds cannot be reached: replaying the recorded tape\n"
+
+
+def test_a_mirroring_venue_plays_no_tape(home: Path) -> None:
+    words = launch._paper_service(home, 8900, OPTIONS, ["--upstream-clob", "http://h"]).command
+    assert "--upstream-clob" in words
+    assert not {"--hold", "--speed", "--tape"} & set(words)
 
 
 async def test_a_local_play_is_started_and_a_real_venue_is_not() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-RATE = 2.0  # whale orders per second that two cores copy in time
+RATE = 1.5  # whale orders per second that two cores copy in time, the venue and the kills beside
 FILLS_MAX = 5  # of one whale order; each is told on its own
 KILL_GAP_S = 0.8  # mean seconds between two kills, at least
 
@@ -21,6 +21,7 @@ class ChaosOptions:
     rate: float = RATE
     faults: str = "chaos"
     plant: str = ""
+    loses_day: bool = False
     fills_max: int = FILLS_MAX
     home: Path | None = None
     as_json: bool = False
@@ -47,6 +48,7 @@ def parse_options(words: Sequence[str]) -> ChaosOptions:
         rate=given.rate,
         faults=given.faults,
         plant=given.plant,
+        loses_day=given.lose_day,
         fills_max=given.fills,
         home=given.home,
         as_json=given.json,
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=_rate, default=RATE, metavar="R", help=f"whale orders per second, {RATE:g}")
     add("--faults", default="chaos", metavar="PROFILE", help="of the venue: chaos, stress or none")
     add("--plant", default="", metavar="BUG", help="a bug put into the workers (see plants.py)")
+    add("--lose-day", action="store_true", help="a loss in the middle: entries stop, exits go on")
     add("--fills", type=_positive, default=FILLS_MAX, metavar="N", help="of a whale order, 1 to N")
     add("--home", type=Path, default=None, metavar="DIR", help="where all files stay")
     add("--json", action="store_true", help="print nothing but the report's line")
