@@ -1,7 +1,7 @@
 """Makes the virtual environment and runs everything in it; needs Python 3.11 to 3.13, no more.
 
-`python3 dev.py install | run | test | lint | check | acceptance | bench | chaos | lock`; arguments
-after the command are passed on. The Makefile has one line over this file per target.
+`python3 dev.py install | run | test | lint | check | acceptance | bench | chaos | audit | lock`;
+arguments after the command are passed on. The Makefile has one line over this file per target.
 """
 
 from __future__ import annotations
@@ -163,6 +163,31 @@ def chaos(venv: Venv, rest: Sequence[str]) -> int:
     return replace_process([str(venv.python), "-m", "tests.chaos", *rest])
 
 
+def audit(venv: Venv, rest: Sequence[str]) -> int:
+    """Hold the locks against our rules, and against what is known to be vulnerable.
+
+    Raises:
+        SetupError: the second needs pip-audit and a network; the first was done.
+    """
+    ensure_installed(venv, DEV_LOCK)
+    rules = call(pytest_command(venv, ["-q", "tests/test_dependencies.py"]))
+    program = shutil.which("pip-audit")
+    if program is None:
+        raise SetupError(
+            f"the locks {'break a rule' if rules else 'keep our rules'}; known vulnerabilities "
+            "were not looked up: that needs pip-audit (pipx install pip-audit) and a network"
+        )
+    options = ["--require-hashes", "--disable-pip", "--progress-spinner", "off", *rest]
+    locks = (RUNTIME_LOCK, DEV_LOCK, SIGNER_LOCK)
+    found = [name for name in locks if call([program, *options, "-r", name])]
+    if found:
+        raise SetupError(
+            f"pip-audit ended with an error on {', '.join(found)}: above stands what it found, or "
+            "that it reached nobody; without a network nothing was looked up"
+        )
+    return rules
+
+
 def lock(venv: Venv, rest: Sequence[str]) -> int:
     """Resolve pyproject.toml into the hashed locks; `--upgrade` takes newer versions."""
     import tomllib
@@ -288,7 +313,7 @@ def install_lock(venv: Venv, lock_path: Path) -> None:
         SetupError: neither could; their own messages stand above.
     """
     uv = get_uv(venv)
-    arguments = ["install", "--require-hashes", "-r", str(lock_path)]
+    arguments = ["install", "--require-hashes", "-r", str(lock_path), "--only-binary", ":all:"]
     if uv and not call([uv, "pip", *arguments, *UV_OPTIONS, "--python", str(venv.python)]):
         return
     print("Going on with pip, which takes longer ...", flush=True)
@@ -367,6 +392,7 @@ COMMANDS: dict[str, Callable[[Venv, Sequence[str]], int]] = {
     "acceptance": acceptance,
     "bench": bench,
     "chaos": chaos,
+    "audit": audit,
     "lock": lock,
 }
 

@@ -306,3 +306,39 @@ def test_every_make_target_is_one_line_over_this_script(target: str) -> None:
     (line,) = [line for line in lines if line.startswith(f"{target}:")]
     assert f"$(DEV) {target}" in line
     assert target in dev.COMMANDS
+
+
+def test_only_finished_packages_are_installed(project: Path, venv: dev.Venv, calls: Calls) -> None:
+    calls.failing = (str(venv.bin / "uv"),)
+    dev.ensure_installed(venv, dev.RUNTIME_LOCK)
+    for command in calls.made:
+        place = command.index("--only-binary")
+        assert command[place + 1] == ":all:"  # an sdist would run its own program here
+
+
+@pytest.mark.parametrize(("status", "words"), [(0, "keep our rules"), (1, "break a rule")])
+def test_an_audit_without_its_program_says_what_was_not_done(
+    project: Path,
+    venv: dev.Venv,
+    calls: Calls,
+    status: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    calls.failing = ("tests/test_dependencies.py",) if status else ()
+    with pytest.raises(dev.SetupError, match=f"{words}; known vulnerabilities were not looked up"):
+        dev.audit(venv, [])
+
+
+def test_an_audit_asks_about_every_lock(
+    project: Path, venv: dev.Venv, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    assert dev.audit(venv, ["--strict"]) == 0
+    asked = [command for command in calls.made if command[0] == "/bin/pip-audit"]
+    assert [command[-1] for command in asked] == [dev.RUNTIME_LOCK, dev.DEV_LOCK, dev.SIGNER_LOCK]
+    assert all("--require-hashes" in command and "--strict" in command for command in asked)
+    calls.failing = ("/bin/pip-audit",)
+    with pytest.raises(dev.SetupError, match="what it found, or that it reached nobody"):
+        dev.audit(venv, [])
