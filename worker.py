@@ -281,11 +281,7 @@ def _activities(
         RiskActivities(RiskPorts(gateway, store, store, store, markets), rules, utc_now),
         OrderActivities(
             OrderPorts(
-                gateway,
-                store,
-                detective,
-                parts.bell,
-                lease,
+                *(gateway, store, detective, parts.bell, lease),
                 SendGate(rules.throttle, utc_now, brake=parts.brake.holds),
                 parts.turnstile,
                 parts.account.early,

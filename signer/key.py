@@ -69,21 +69,26 @@ def read_private(path: Path) -> str:
         KeyUnfitError: it is missing, a link, another user's, or open to others.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise KeyUnfitError(f"the key file cannot be opened: {error}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise KeyUnfitError(f"expected {path} to be a plain file")
-        if found.st_uid != os.geteuid():
-            raise KeyUnfitError(
-                f"expected {path} to be of user {os.geteuid()}, it is of {found.st_uid}: chown it"
-            )
-        if found.st_mode & 0o077:
-            mode = stat.S_IMODE(found.st_mode)
-            raise KeyUnfitError(f"expected mode 0400 of {path}, received {mode:04o}: chmod 400 it")
-        return file.read(KEY_BYTES_MAX).decode("ascii", "replace").strip()
+    try:
+        _check_private(path, os.fstat(descriptor))
+        return os.read(descriptor, KEY_BYTES_MAX).decode("ascii", "replace").strip()
+    finally:
+        os.close(descriptor)
+
+
+def _check_private(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise KeyUnfitError(f"expected {path} to be a plain file")
+    if found.st_uid != os.geteuid():
+        raise KeyUnfitError(
+            f"expected {path} to be of user {os.geteuid()}, it is of {found.st_uid}: chown it"
+        )
+    if found.st_mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        raise KeyUnfitError(f"expected mode 0400 of {path}, received {mode:04o}: chmod 400 it")
 
 
 def _hold_file(settings: SignerSettings, path: Path, now: datetime) -> HeldKey:

@@ -17,6 +17,7 @@ ROOMS = (
     "exchange",
     "ingest",
     "paper",
+    "signer",
     "storage",
     "trading",
     "workflows",

@@ -1,0 +1,115 @@
+"""How much may be signed in a time, and one order for one intent."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from exchange.polymarket.signing import salt_of
+from exchange.sign_port import No
+from signer.facts import OrderFacts, PastOrder
+from signer.settings import SignerLimits
+from signer.tally import INTENTS_MAX, Quota, Tally
+from tests.signer.orders import NOW, entry, leaving, resigned
+from trading.types import IntentId, SignalId, TokenId, Usd
+
+OTHER = TokenId("8" * 77)
+
+
+def at(order: OrderFacts, seconds: int) -> OrderFacts:
+    return replace(order, created_at=NOW + timedelta(seconds=seconds))
+
+
+def signed(tally: Tally, order: OrderFacts) -> No | None:
+    """Sign if it may be, and return why not."""
+    refusal = tally.refuse(order, order.created_at)
+    if refusal is not None:
+        return refusal.code
+    tally.count(order, order.created_at)
+    return None
+
+
+def on_another_token(order: OrderFacts, number: int) -> OrderFacts:
+    return resigned(order, token_id=TokenId(str(number)))
+
+
+def test_so_many_entries_of_a_minute_pass_and_the_next_minute_has_its_own() -> None:
+    tally = Tally(SignerLimits(orders_per_min=3))
+    codes = [signed(tally, on_another_token(entry(f"s{n}#1"), n)) for n in range(4)]
+    assert codes == [None, None, None, No.ORDERS_PER_MIN]
+    assert signed(tally, on_another_token(at(entry("s9#1"), 61), 9)) is None
+
+
+def test_one_token_has_a_smaller_share_and_repeats_of_it_run_out() -> None:
+    tally = Tally(SignerLimits(orders_per_min_token=2, repeats=9))
+    assert [signed(tally, entry(f"s{n}#1")) for n in range(3)][-1] is No.ORDERS_PER_MIN_TOKEN
+    tally = Tally(SignerLimits(repeats=2))
+    codes = [signed(tally, at(entry(f"s{n}#1"), n * 70)) for n in range(4)]
+    assert codes == [None, None, No.REPEATS, No.REPEATS]
+
+
+def test_dollars_run_out_by_the_minute_and_by_the_day() -> None:
+    tally = Tally(SignerLimits(usd_per_min=Usd(Decimal(110))))
+    codes = [signed(tally, on_another_token(entry(f"s{n}#1"), n)) for n in range(3)]
+    assert codes == [None, None, No.NOTIONAL_PER_MIN]
+    tally = Tally(SignerLimits(usd_per_day=Usd(Decimal(110))))
+    codes = [signed(tally, on_another_token(at(entry(f"s{n}#1"), n * 700), n)) for n in range(3)]
+    assert codes == [None, None, No.NOTIONAL_PER_DAY]
+    assert signed(tally, on_another_token(at(entry("s9#1"), 86_400), 9)) is None
+
+
+def test_a_signal_has_so_many_attempts() -> None:
+    tally = Tally(SignerLimits())
+    codes = [signed(tally, entry(f"s1#{n}")) for n in range(1, 5)]
+    assert codes == [None, None, None, No.ATTEMPTS]
+
+
+def test_an_intent_has_one_order_and_its_copies_are_known() -> None:
+    tally, order = Tally(SignerLimits()), entry()
+    assert not tally.is_again(order)
+    assert signed(tally, order) is None
+    assert tally.is_again(order)
+    other = resigned(order, salt=salt_of(IntentId("x")))
+    assert not tally.is_again(other)
+    assert signed(tally, other) is No.ORDERS_OUT
+
+
+def test_exits_have_a_bound_against_loops_of_their_own() -> None:
+    tally = Tally(SignerLimits(exits_per_min=2, orders_per_min=0))
+    codes = [signed(tally, leaving(f"p1#exit-1-{n}")) for n in range(3)]
+    assert codes == [None, None, No.EXITS_PER_MIN]
+    assert signed(tally, at(leaving("p1#exit-1-9"), 61)) is None
+
+
+def test_a_restart_forgets_nothing_of_what_left() -> None:
+    def past(order: OrderFacts, *, is_entry: bool) -> PastOrder:
+        return PastOrder(
+            order.intent_id,
+            order.order_hash,
+            SignalId("s1"),
+            order.unsigned.token_id,
+            is_entry=is_entry,
+            cost_max=order.cost_max,
+            created_at=order.created_at,
+        )
+
+    tally = Tally(SignerLimits(orders_per_min=1, exits_per_min=1))
+    tally.remember([past(entry(), is_entry=True), past(leaving(), is_entry=False)])
+    assert tally.is_again(entry())
+    assert signed(tally, on_another_token(entry("s2#1"), 2)) is No.ORDERS_PER_MIN
+    assert signed(tally, leaving("p1#exit-1-2")) is No.EXITS_PER_MIN
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    tally, order = Tally(SignerLimits()), entry()
+    for number in range(INTENTS_MAX + 5):
+        tally._keep(IntentId(str(number)), order.order_hash)
+    assert len(tally._hashes) == INTENTS_MAX
+
+
+def test_a_quota_is_by_the_hour() -> None:
+    quota = Quota(1, No.ATTESTS_PER_HOUR)
+    assert quota.take(NOW) is None
+    refusal = quota.take(NOW + timedelta(minutes=59))
+    assert refusal is not None
+    assert refusal.code is No.ATTESTS_PER_HOUR
+    assert quota.take(NOW + timedelta(minutes=60)) is None
