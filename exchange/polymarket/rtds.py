@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -34,6 +35,8 @@ RTDS_RULES = LineRules(
 SOCKETS = 2
 RENEW_EVERY = timedelta(minutes=5)
 """One socket after the other is renewed although it looks alive: each every ten minutes."""
+HEARD_MAX = 10_000
+"""Messages about followed wallets that one socket remembers."""
 PULSE_EVERY = timedelta(seconds=1)
 TYPES = ("orders_matched", "trades")
 """Takers' fills, and both sides' fills; either may be switched off by the venue."""
@@ -102,6 +105,23 @@ class RtdsCopy:
         """Share `merger` with the other sockets."""
         self._merger = merger
         self._number = number
+        self._heard: OrderedDict[str, None] = OrderedDict()
+
+    def is_repeated(self, message: ActivityMessage) -> bool:
+        """Tell whether this very message was heard on this socket before.
+
+        Like fills of one transaction that were sent in one millisecond look repeated, too. That
+        errs to the safe side: the chain tells how many shares there were in all.
+        """
+        if not message.timestamp:
+            return False
+        payload = json.dumps(message.payload, default=str, sort_keys=True)
+        key = f"{message.type} {message.timestamp} {payload}"
+        is_known = key in self._heard
+        self._heard[key] = None
+        if len(self._heard) > HEARD_MAX:
+            self._heard.popitem(last=False)
+        return is_known
 
     def new_part(self, fill: WhaleFill, kind: str) -> WhaleFill | None:
         """Return what no socket and no kind of message told before."""
@@ -214,6 +234,8 @@ class RtdsTalk:
     async def _pass_on(self, message: ActivityMessage) -> None:
         wallet = message.payload.get("proxyWallet")
         if isinstance(wallet, str) and wallet.lower() not in self._wallets.current():
+            return
+        if self._copy.is_repeated(message):
             return
         row = parse(ActivityRow, message.payload)
         fill = self._copy.new_part(fill_of(row, Source.RTDS, self._clock()), message.type)

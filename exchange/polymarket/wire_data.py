@@ -44,6 +44,7 @@ class ActivityMessage(WireModel):
 
     topic: Text = ""
     type: Text = ""
+    timestamp: Text = ""
     payload: dict[str, object] = Field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from exchange.polymarket import rtds
 from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
 from exchange.polymarket.lines import LineRules
 from exchange.polymarket.merging import SurplusMerger
@@ -172,6 +173,7 @@ async def test_two_sockets_and_two_kinds_tell_each_fill_once() -> None:
     for desk in (first, second):
         for kind in ("orders_matched", "trades"):
             await desk.hear(message(kind))
+            await desk.hear({**message(kind), "timestamp": 1795348800026})
             await desk.hear(message(kind))
     assert len(first.events) == 2
     assert second.events == []
@@ -218,3 +220,14 @@ async def test_the_feed_runs_two_sockets_and_survives_the_loss_of_one() -> None:
         seen = [await asyncio.wait_for(anext(events), LIMIT_S) for _ in range(3)]
         assert {type(event) for event in seen} == {StreamReset, WhaleFill, FeedPulse}
         await events.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def test_a_message_without_a_time_cannot_be_told_from_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rtds, "HEARD_MAX", 1)
+    desk = Desk()
+    untimed = {**message(), "timestamp": None}
+    for frame in (untimed, untimed, message(), message(price="0.7"), message()):
+        await desk.hear(frame)
+    assert len(desk.events) == 5
