@@ -6,8 +6,9 @@ counted is counted by the venue's own audit.
 
 import asyncio
 import contextlib
-import itertools
 import random
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.evidence import Detective
-from activities.guard import GuardActivities, KillOrder
 from activities.halting import Brake, HaltKeeper, HaltPorts
 from activities.markets import MarketDesk
 from activities.orders import OrderActivities, OrderPorts
@@ -36,9 +37,11 @@ from exchange.polymarket.wallets import generate_wallet
 from exchange.polymarket.wire import read_json
 from exchange.polymarket.wire_gamma import read_markets
 from storage.bell import PostgresBell
-from storage.guard_port import Kill, KillSource
+from storage.guard_port import KillSource
 from storage.halt_file import NAME, HaltFile
+from storage.port import StorageUnavailableError
 from storage.postgres import PostgresStore
+from tests.activities.switch_faces import Faces, open_faces
 from tests.fakes import FakeLease
 from tests.storage.builders import signal, usd
 from trading.profiles import LOAD
@@ -62,10 +65,21 @@ from trading.types import (
 ENTRANT, HOLDER = Wallet("0x" + "11" * 20), Wallet("0x" + "22" * 20)
 LATE_AFTER_MS = 1000
 WATCHED_S = 1.5
-AT_ONCE_MAX = 4  # more would all be too old on a machine without time
+AT_ONCE = 4  # more would all be too old on a machine without time
+COMMIT_EVERY_S = 0.1
+WAITING_MAX = 100
 PATIENCE_S = 40.0
 FIVE = Shares(Decimal(5))
 LOW, HIGH = Price(Decimal("0.30")), Price(Decimal("0.60"))
+_COMMIT = text(
+    """
+    INSERT INTO signals (signal_id, wallet, token_id, side, size, price, fill_count, traded_at,
+        detected_at, source, transaction_hash, state, committed_at)
+    SELECT :name || '-' || n, :wallet, :token_id, 'BUY', 3000, :price, 1, :now, :now, 'CHAIN',
+        '0x' || n, 'WAITING', :now
+    FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) AS n
+    """
+)
 RULES = replace(LOAD, orders=replace(LOAD.orders, entry_order_type=OrderType.GTC))
 
 
@@ -88,9 +102,11 @@ class Stand:
     access: VenueAccess
     store: PostgresStore
     bell: PostgresBell
+    account: TradingAccount
+    signer: LocalSigner
     gateway: PolymarketGateway
     market: Market
-    home: Path
+    faces: Faces
     per_s: int
     name: str
     brake: Brake = field(init=False)
@@ -101,10 +117,10 @@ class Stand:
     told: int = 0
     sent: int = 0
     exits: int = 1
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _waiting: deque[str] = field(default_factory=lambda: deque(maxlen=WAITING_MAX))
 
     def __post_init__(self) -> None:
-        store, sign = self.store, HaltFile(self.home)
+        store, sign = self.store, HaltFile(self.faces.home)
         self.brake = Brake(store, sign)
         data = PolymarketMarketData(self.access)
         markets = MarketDesk(data, store, now)
@@ -149,12 +165,9 @@ class Stand:
         )
         await self.store.record_signal(told, now())
 
-    async def enter(self) -> None:
-        """Copy one signal as far as the venue."""
-        name = f"{self.name}-{next(self._numbers)}"
-        self.told += 1
-        with contextlib.suppress(ApplicationError):
-            await self.tell(name, ENTRANT)
+    async def enter(self, name: str) -> None:
+        """Copy one signal as far as the venue; what a busy machine cannot do is left."""
+        with contextlib.suppress(ApplicationError, StorageUnavailableError):
             wish = Attempt(1, Side.BUY, FIVE, LOW, SignalId(name))
             ticket = await self.risk.check_risk(wish, estimate(LOW))
             if ticket.order_hash is not None:
@@ -180,45 +193,71 @@ class Stand:
         return ticket.order_hash
 
     async def load(self) -> None:
-        """Send signals at the rate until cancelled; what cannot be started in time is left out."""
+        """Commit signals at the rate, and send what there is time for, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            running: set[asyncio.Task[None]] = set()
-            while True:
-                if len(running) < AT_ONCE_MAX:
-                    task = group.create_task(self.enter())
-                    running.add(task)
-                    task.add_done_callback(running.discard)
-                await asyncio.sleep(1 / self.per_s)
+            group.create_task(self._commit_on())
+            for _ in range(AT_ONCE):
+                group.create_task(self._send_on())
+
+    async def _commit_on(self) -> None:
+        """Commit signals many at a time: a machine without time gets them all the same."""
+        began, first = time.monotonic(), self.told
+        while True:
+            due = first + int((time.monotonic() - began) * self.per_s)
+            if due > self.told:
+                await self._commit(self.told, due)
+            await asyncio.sleep(COMMIT_EVERY_S)
+
+    async def _commit(self, after: int, last: int) -> None:
+        async with self.store.transaction() as connection:
+            await connection.execute(
+                _COMMIT,
+                {
+                    "name": self.name,
+                    "wallet": ENTRANT,
+                    "token_id": self.market.token_ids[0],
+                    "price": HIGH,
+                    "now": now(),
+                    "first": after,
+                    "last": last - 1,
+                },
+            )
+        self.told = last
+        self._waiting.extend(f"{self.name}-{n}" for n in range(after, last))
+
+    async def _send_on(self) -> None:
+        """Send the newest signal first; the others wait, and most of them for ever."""
+        while True:
+            if self._waiting:
+                await self.enter(self._waiting.pop())
+            else:
+                await asyncio.sleep(COMMIT_EVERY_S)
 
     async def audit(self) -> Sequence[dict[str, object]]:
         async with self.access.session.get(self.access.endpoints.clob + "/_paper/orders") as answer:
             rows = await answer.json()
         return [row for row in rows if row["maker"].lower() == self.gateway.wallet.lower()]
 
-    async def pull(self, source: KillSource) -> None:
-        match source:
-            case KillSource.FILE:
-                (self.home / NAME).write_text("by hand")
-            case KillSource.TEMPORAL:
-                guard = GuardActivities(self.store, RULES.risk, now)
-                await guard.pull_switch(KillOrder("ann", "a test"))
-            case _:
-                await self.store.pull_switch(Kill(source, "ann", "a test", now()))
-
     async def release(self, source: KillSource) -> None:
-        (self.home / NAME).unlink(missing_ok=True)
+        (self.faces.home / NAME).unlink(missing_ok=True)
         for kill in await self.store.list_kills():
             await self.store.release_switch(kill)
 
+    async def until_sending(self) -> None:
+        """Wait until an entry is sent: a pull must matter."""
+        before, give_up_at = self.sent, time.monotonic() + PATIENCE_S
+        while self.sent == before:
+            await asyncio.sleep(0.01)
+            if time.monotonic() > give_up_at:
+                portfolio, kills = await self.store.load_portfolio(now()), self.store.list_kills()
+                raise AssertionError(f"nothing is sent: {portfolio.halt_reason} {await kills}")
+
     async def round(self, source: KillSource, rng: random.Random) -> Round:
         """Pull at a random instant while entries are sent, watch, and let go."""
-        before = self.sent
-        async with asyncio.timeout(PATIENCE_S):
-            while self.sent == before:  # noqa: ASYNC110 - it must matter
-                await asyncio.sleep(0.01)
+        await self.until_sending()
         await asyncio.sleep(rng.uniform(0, 0.3))
+        await self.faces.pull(source)
         pulled_ms = now_ms()
-        await self.pull(source)
         exit_hash = await self.leave()
         rest = max(WATCHED_S - (now_ms() - pulled_ms) / 1000, 0)
         await asyncio.sleep(rest)
@@ -280,7 +319,8 @@ async def open_stand(
         await store.save_market(market, now())
         await store.record_deposit(usd(1_000_000), "bankroll", now())
         assert await store.acquire_lease(wallet.funder, "us", now()) == 1
-        yield Stand(access, store, bell, gateway, market, home, per_s, name)
+        async with open_faces(store, database_url, home, RULES) as faces:
+            yield Stand(access, store, bell, account, signer, gateway, market, faces, per_s, name)
     finally:
         await bell.close()
         await store.close()
@@ -310,4 +350,5 @@ async def loaded(stand: Stand) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(ended, asyncio.CancelledError), ended

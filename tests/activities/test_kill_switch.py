@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -46,8 +47,7 @@ class Stands:
         self._home = home
 
     async def open(self, venue: VenueAccess, count: int) -> Sequence[Stand]:
-        per_s = SIGNALS_PER_S // count
-        return [await self._open(venue, per_s, n) for n in range(count)]
+        return [await self._open(venue, SIGNALS_PER_S, n) for n in range(count)]
 
     async def _open(self, venue: VenueAccess, per_s: int, n: int) -> Stand:
         name = await self._databases.create(self._template)
@@ -87,7 +87,7 @@ NOTHING = {"late entries": 0, "resting after two seconds": 0, "exits that were h
 
 
 async def run(stands: Stands, venue: VenueAccess, rounds: int, seed: int) -> None:
-    opened = await stands.open(venue, STANDS)
+    opened, began = await stands.open(venue, STANDS), time.monotonic()
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(pulled(stand, rounds, seed + n)) for n, stand in enumerate(opened)
@@ -96,8 +96,10 @@ async def run(stands: Stands, venue: VenueAccess, rounds: int, seed: int) -> Non
     sent = sum(stand.sent for stand in opened)
     worst, slowest = max(r.last_ms for r in flat), max(r.cleared_ms for r in flat)
     told = sum(stand.told for stand in opened)
-    figures = f"{len(flat)} pulls, {told} signals, {sent} entries sent, the last {worst} ms after"
-    sys.stdout.write(f"{figures} a pull; no entry rests {slowest} ms after any\n")
+    rate = told / len(opened) / (time.monotonic() - began)
+    figures = f"{len(flat)} pulls, {told} signals, {rate:.0f}/s each, {sent} entries sent"
+    after = f"the last {worst} ms after a pull; no entry rests {slowest} ms after any"
+    sys.stdout.write(f"{figures}, {after}\n")
     assert {r.source for r in flat} == set(SOURCES)
     assert sent >= len(flat), "expected entries to be sent between the pulls"
     assert faults(flat) == NOTHING, f"seed {seed}"

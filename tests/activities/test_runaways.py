@@ -1,7 +1,7 @@
 """A lying reconciler, a looping dispatcher, a replayed queue: few orders leave, then a halt.
 
-Each asks again and again, a thousand times before a release, for an order that passes every filter, at the pace of a machine; the
-records and everything between a wish and the venue are real.
+Each asks again and again, a thousand times before a release, for an order that passes every
+filter, at the pace of a machine; the records and all between a wish and the venue are real.
 """
 
 from contextlib import suppress
@@ -18,7 +18,7 @@ from tests.storage.builders import NOW, market, price, shares, signal, usd
 from trading.pretrade import Breach
 from trading.types import ConditionId, Market, Reason, Side, SignalId, TokenId
 
-TIMES, FEW = 1000, 100
+TIMES, FEW = 1000, 75
 PLANTED_TIMES = 45
 TURN = timedelta(milliseconds=50)
 TEN = shares(10)
