@@ -173,7 +173,7 @@ async def play_of(venue_url: str) -> PlayState:
         tape=str(row.get("tape", "")),
         speed=str(row.get("speed", "")),
         started_at=datetime.fromtimestamp(float(started), UTC),  # the library takes seconds
-        is_done=row.get("done") is True,
+        is_done=row.get("done") is True and "play_id" in row,  # real feeds never end
     )
 
 
