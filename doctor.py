@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 import aiohttp
@@ -16,7 +17,7 @@ from temporalio.service import RPCError
 from account import AccountError, load_account, open_wallet, wallet_file
 from doctor_findings import Check, Examination, Finding, Level, examine
 from doctor_home import look_at_home
-from doctor_keys import KeySources, judge_account, judge_source, judge_wallet
+from doctor_keys import KeyOwner, KeySources, judge_account, judge_owner, judge_socket, judge_source
 from doctor_page import Waiting, as_text
 from doctor_servers import look_at_cache, look_at_database, look_at_temporal, look_at_workers
 from doctor_venue import (
@@ -39,6 +40,7 @@ from exchange.polymarket.wallets import TradingWallet
 from exchange.port import ExchangeError
 from process import BUILD, utc_now
 from settings import Settings, TradingMode
+from signer.client import SignerLink, fetch_identity
 from storage.port import StorageError
 from temporal_access import connect_temporal
 from venue_file import load_venue
@@ -145,18 +147,24 @@ class Ward:
         """Return what is to be said of the key; a paper wallet that is not there is not made."""
         settings = self.settings
         has_value = settings.private_key is not None
+        if settings.signer_socket is not None:
+            holds_key = has_value or settings.private_key_file is not None
+            socket = judge_socket(settings.signer_socket, holds_key=holds_key)
+            return [socket, *self._owner_findings(await _ask_signer(settings.signer_socket))]
         sources = KeySources(settings.private_key_file, has_value, self.is_live)
-        found = list(judge_source(sources))
         wallet = self._wallet()
         if wallet is None:
-            return found
-        found.append(judge_wallet(wallet, settings.funder))
+            return judge_source(sources)
+        owner = KeyOwner(wallet.signer, wallet.funder, wallet.signature_type)
+        return [*judge_source(sources), *self._owner_findings(owner)]
+
+    def _owner_findings(self, owner: KeyOwner) -> Sequence[Finding]:
+        whose = judge_owner(owner, self.settings.funder)
         try:
-            found.append(judge_account(load_account(settings), wallet))
+            return [whose, judge_account(load_account(self.settings), owner)]
         except AccountError:
             expected, advice = "an API user that is kept", "the worker derives it at its start"
-            found.append(Finding("api user", Level.AMBER, expected, "none yet", advice))
-        return found
+            return [whose, Finding("api user", Level.AMBER, expected, "none yet", advice)]
 
     def servers(self) -> Sequence[Check]:
         """Return what is looked at behind us."""
@@ -235,6 +243,15 @@ class Ward:
 
 async def _not_known(name: str, level: Level) -> Sequence[Finding]:
     return [Finding(name, level, "the address of one", "no stack runs here", NO_STACK)]
+
+
+async def _ask_signer(socket: Path) -> KeyOwner:
+    link = SignerLink(socket)
+    try:
+        identity = await fetch_identity(link)
+    finally:
+        link.close()
+    return KeyOwner(identity.address, identity.funder, identity.signature_type)
 
 
 async def _softened(look: Look) -> Sequence[Finding]:

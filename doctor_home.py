@@ -28,16 +28,17 @@ def look_at_home(home: Path) -> Sequence[Finding]:
     return [_permissions(home), _space(home), _lock(home), *_files(home), *_halt(home)]
 
 
-def check_secret_file(subject: str, path: Path) -> Finding:
+def check_secret_file(subject: str, path: Path, *, may_write: bool = True) -> Finding:
     """Return whether a file with a secret is its owner's alone."""
-    expected = "a file that its owner alone may read (mode 0400 or 0600)"
+    modes = "mode 0400 or 0600" if may_write else "mode 0400"
+    expected = f"a file that its owner alone may read ({modes})"
     try:
         mode = path.stat().st_mode
     except OSError as error:
         advice = f"put it there, or name another file than {path}"
         return Finding(subject, Level.RED, expected, f"{path}: {error.strerror}", advice)
     found = f"{path.name} with mode {stat.S_IMODE(mode):04o}"
-    if mode & OTHERS:
+    if mode & (OTHERS if may_write else OTHERS | stat.S_IWUSR):
         return Finding(subject, Level.RED, expected, found, f"chmod 0400 {path}")
     return Finding(subject, Level.GREEN, expected, found)
 

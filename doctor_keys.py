@@ -1,5 +1,6 @@
 """What is looked at of the keys: whether there is one, who may read it, whose money it moves."""
 
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from doctor_findings import Finding, Level
 from doctor_home import check_secret_file
 from exchange.polymarket.client import TradingAccount
-from exchange.polymarket.wallets import TradingWallet
+from trading.types import SignatureType, Wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class KeySources:
 def judge_source(sources: KeySources) -> Sequence[Finding]:
     """Return what is to be said of where the key comes from, before it is read."""
     if sources.file is not None:
-        return [check_secret_file("key file", sources.file)]
+        return [check_secret_file("key file", sources.file, may_write=not sources.is_live)]
     if sources.is_in_environment:
         expected, found = "a key file (WHALECOPY_PRIVATE_KEY_FILE)", "a key in the environment"
         advice = "put it into a file of mode 0400: other processes of this user read environments"
@@ -34,22 +35,44 @@ def judge_source(sources: KeySources) -> Sequence[Finding]:
     return [Finding("key file", Level.GREEN, "no key of yours", "a wallet made up for paper")]
 
 
-def judge_wallet(wallet: TradingWallet, wanted_funder: str) -> Finding:
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """Whom a key signs for, wherever the key is."""
+
+    signer: Wallet
+    funder: Wallet
+    signature_type: SignatureType
+
+
+def judge_socket(socket: Path, *, holds_key: bool) -> Finding:
+    """Return whether the signer's socket is closed to others, and the key is there alone."""
+    expected = "a socket that others cannot reach (mode 0660 or less), and no key but the signer's"
+    mode = stat.S_IMODE(socket.stat().st_mode)
+    found = f"{socket.name} with mode {mode:04o}"
+    if mode & stat.S_IRWXO:
+        return Finding("signer's socket", Level.RED, expected, found, f"chmod 0660 {socket}")
+    if holds_key:
+        advice = "take WHALECOPY_PRIVATE_KEY and WHALECOPY_PRIVATE_KEY_FILE away from this process"
+        return Finding("signer's socket", Level.AMBER, expected, f"{found}; a key here too", advice)
+    return Finding("signer's socket", Level.GREEN, expected, found)
+
+
+def judge_owner(owner: KeyOwner, wanted_funder: str) -> Finding:
     """Return whether the key moves the money of the wallet that is named."""
-    kind = f"signature type {int(wallet.signature_type)}"
-    found = f"signer {wallet.signer} for wallet {wallet.funder}, {kind}"
+    kind = f"signature type {int(owner.signature_type)}"
+    found = f"signer {owner.signer} for wallet {owner.funder}, {kind}"
     expected = f"wallet {wanted_funder.lower()}" if wanted_funder else "a wallet of this key"
-    if wanted_funder and wanted_funder.lower() != wallet.funder:
+    if wanted_funder and wanted_funder.lower() != owner.funder:
         advice = "correct WHALECOPY_FUNDER or WHALECOPY_SIGNATURE_TYPE, or use the wallet's own key"
         return Finding("signer", Level.RED, expected, found, advice)
     return Finding("signer", Level.GREEN, expected, found)
 
 
-def judge_account(account: TradingAccount, wallet: TradingWallet) -> Finding:
+def judge_account(account: TradingAccount, owner: KeyOwner) -> Finding:
     """Return whether the API user that is kept belongs to the key."""
-    expected = f"an API user of signer {wallet.signer} and wallet {wallet.funder}"
+    expected = f"an API user of signer {owner.signer} and wallet {owner.funder}"
     found = f"one of signer {account.user.address} and wallet {account.funder}"
-    if (account.user.address, account.funder) != (wallet.signer, wallet.funder):
+    if (account.user.address, account.funder) != (owner.signer, owner.funder):
         advice = "take api-user.json away; a worker makes it anew from the key"
         return Finding("api user", Level.RED, expected, found, advice)
     return Finding("api user", Level.GREEN, expected, found)

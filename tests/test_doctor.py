@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import sys
 import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +15,20 @@ import pytest
 import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
-from account import open_account, wallet_file
+from account import open_account, open_wallet, wallet_file
 from doctor import UnfitError, admit, run_doctor
 from doctor_findings import LIMIT_S, Examination, Finding, Level
 from doctor_page import as_json
+from embedded.addresses import Addresses
 from embedded.home import HomeLock
 from embedded.postgres import PostgresSettings, prepare_postgres
 from embedded.processes import Supervisor
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.wallets import generate_wallet
-from settings import Settings
+from launch import ROOT, _examine
+from settings import Settings, TradingMode
+from signer.frames import Document
+from signer.server import SocketPlace, serving
 from storage.migrate import migrate
 from tests.exchange.venue_process import running_venue
 from trading.types import SignatureType
@@ -106,6 +112,11 @@ async def clinic(
     await plan(venue)
 
 
+async def keep_user(clinic: Clinic, venue: VenueAccess) -> None:
+    """Derive the API user and keep it, as a worker does at its start."""
+    await open_account(clinic.settings(TRADING_MODE="paper"), venue)
+
+
 async def plan(venue: VenueAccess, *rules: dict[str, str]) -> None:
     url = f"{venue.endpoints.clob}/_paper/faults"
     async with venue.session.post(url, json={"rules": list(rules)}) as answer:
@@ -129,7 +140,7 @@ async def test_who_only_listens_needs_no_key_but_the_api_user(
     listening = clinic.settings(private_key_file=None)
     with pytest.raises(UnfitError, match=r"account: .*start a worker first"):
         await admit(listening, holds_key=False)
-    await open_account(clinic.settings(), venue)
+    await keep_user(clinic, venue)
     await admit(listening, holds_key=False)
     with pytest.raises(UnfitError, match="key file: expected a key for live trading"):
         await admit(listening, holds_key=True)
@@ -241,3 +252,78 @@ async def test_the_lock_of_a_running_stack_is_seen(clinic: Clinic) -> None:
     finally:
         lock.release()
     assert "no stack runs" in (await clinic.find("lock")).found
+
+
+def environment_of(clinic: Clinic) -> dict[str, str]:
+    """Write the settings as a process of ours reads them."""
+
+    def written(given: object) -> str:
+        return json.dumps(given) if isinstance(given, tuple) else str(given)
+
+    return os.environ | {
+        name if name.isupper() else f"WHALECOPY_{name.upper()}": written(given)
+        for name, given in clinic.given.items()
+    }
+
+
+@pytest.mark.parametrize("words", [("worker.py",), ("-m", "ingest")])
+async def test_a_process_in_live_mode_ends_and_names_what_is_red(
+    clinic: Clinic, venue: VenueAccess, words: tuple[str, ...]
+) -> None:
+    await keep_user(clinic, venue)
+    await plan(venue, {"at": "account", "fault": "geoblocked", "text": "KP"})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, env=environment_of(clinic), cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        _, told = await process.communicate()
+    assert process.returncode == 1
+    assert "geoblock: expected a place orders are taken from" in told.decode()
+    assert "from KP; trade from where the venue allows it" in told.decode()
+
+
+async def test_the_whole_stack_does_not_go_live_while_something_is_red(
+    clinic: Clinic, venue: VenueAccess
+) -> None:
+    given = {name: str(clinic.given[name]) for name in ("DATABASE_URL", "REDIS_URL")}
+    temporal = str(clinic.given["TEMPORAL_ADDRESS"])
+    addresses = Addresses(given["DATABASE_URL"], given["REDIS_URL"], temporal, None)
+    settings = clinic.settings(TRADING_MODE="paper", DATABASE_URL="", REDIS_URL="")
+    await _examine(addresses, settings, TradingMode.LIVE)
+    await plan(venue, {"at": "account", "fault": "closed_only"})
+    await _examine(addresses, settings, TradingMode.REPLAY)
+    with pytest.raises(UnfitError, match="closed-only"):
+        await _examine(addresses, settings, TradingMode.LIVE)
+
+
+@asynccontextmanager
+async def a_signer(clinic: Clinic, socket: Path) -> AsyncIterator[None]:
+    """A signer of the clinic's key, which only says whom it signs for."""
+    wallet = open_wallet(clinic.settings())
+
+    async def answer(asked: Document) -> Document:
+        assert asked == {"ask": "account"}
+        kind = int(wallet.signature_type)
+        return {"ok": {"address": wallet.signer, "funder": wallet.funder, "signature_type": kind}}
+
+    async with serving(SocketPlace(socket, frozenset({os.geteuid()})), answer):
+        yield
+
+
+async def test_a_signer_is_asked_whom_it_signs_for(
+    clinic: Clinic, venue: VenueAccess, tmp_path: Path
+) -> None:
+    await keep_user(clinic, venue)
+    socket = tmp_path / "signer" / "s"
+    socket.parent.mkdir()
+    signing = {"signer_socket": socket, "private_key_file": None}
+    async with a_signer(clinic, socket):
+        await admit(clinic.settings(**signing), holds_key=True)
+        assert (await clinic.find("signer's socket", **signing)).level is Level.GREEN
+        assert (await clinic.find("signer's socket", signer_socket=socket)).level is Level.AMBER
+        other = await clinic.find("signer", **signing, funder="0x" + "22" * 20)
+        assert other.level is Level.RED
+        socket.chmod(0o666)
+        assert (await clinic.find("signer's socket", **signing)).level is Level.RED
+    with pytest.raises(UnfitError, match="keys: "):
+        await admit(clinic.settings(**signing), holds_key=True)
