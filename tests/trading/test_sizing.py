@@ -256,3 +256,48 @@ def test_a_size_grows_with_the_cash_and_keeps_all_limits(
     assert small.notional <= cash * Decimal("0.08")
     assert small.size >= 5
     assert small.notional >= 1
+
+
+MONEY = st.decimals(min_value=1, max_value=100_000, places=2)
+SHARES_OF_ONE = st.decimals(min_value="0.001", max_value=1, places=3)
+
+
+@given(
+    mode=st.sampled_from(list(SizingMode)),
+    limit=st.integers(5, 95),
+    cash=MONEY,
+    bid_value=MONEY,
+    whale=MONEY,
+    figures=st.tuples(MONEY, SHARES_OF_ONE, SHARES_OF_ONE),
+)
+def test_in_no_mode_is_more_spent_than_the_mode_the_share_the_cash_and_the_cap_allow(
+    mode: SizingMode,
+    limit: int,
+    cash: Decimal,
+    bid_value: Decimal,
+    whale: Decimal,
+    figures: tuple[Decimal, Decimal, Decimal],
+) -> None:
+    fixed, percent, share = figures
+    rules = with_mode(mode, fixed_notional=fixed, percent=percent, proportional_share=share)
+    inputs = replace(
+        INPUTS,
+        limit_price=price(str(Decimal(limit) / 100)),
+        cash=Usd(cash),
+        bid_value=Usd(bid_value),
+        whale_notional=Usd(whale),
+    )
+    answer = size_copy(inputs, MARKET, rules)
+    if isinstance(answer, Refusal):
+        return
+    owned = cash + bid_value
+    allowed = {
+        SizingMode.FIXED: fixed,
+        SizingMode.PERCENT: percent * owned,
+        SizingMode.PROPORTIONAL: share * whale,
+        SizingMode.KELLY: owned,
+    }
+    most = min(allowed[mode], owned * Decimal("0.08"), cash, Decimal(1000))
+    assert answer.notional <= most * (1 + Decimal("1e-20"))
+    assert answer.numbers["mode"] == mode
+    assert answer == size_copy(inputs, MARKET, rules)
