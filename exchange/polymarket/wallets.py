@@ -1,4 +1,4 @@
-"""Wallets: a deposit wallet's address, paper wallets, and the file that keeps a paper key."""
+"""Wallets: where each kind of them is, paper wallets, and the file that keeps a paper key."""
 
 import json
 import os
@@ -24,6 +24,21 @@ _CODE_AFTER_BEACON = bytes.fromhex(
     "1b60e01b36527fa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6c"
     "b3582b35133d50545afa5036515af43d6000803e604d573d6000fd5b3d6000f3"
 )
+# The older kinds: a clone (ERC-1167) that the proxies' factory makes with its constructor's call,
+# and a Safe, of whose creation code the hash is enough.
+_PROXY_FACTORY = bytes.fromhex("ab45c5a4b0c941a2f231c04c3f49182e1a254052")
+_PROXY_TEMPLATE = bytes.fromhex("44e999d5c2f66ef0861317f9a4805ac2e90aeb4f")
+_PROXY_CODE = (
+    bytes.fromhex("3d3d606380380380913d393d73")
+    + _PROXY_FACTORY
+    + bytes.fromhex("5af4602a57600080fd5b602d8060366000396000f3363d3d373d3d3d363d73")
+    + _PROXY_TEMPLATE
+    + bytes.fromhex("5af43d82803e903d91602b57fd5bf352e831dd")
+    + (32).to_bytes(32, "big")
+    + bytes(32)
+)
+_SAFE_FACTORY = bytes.fromhex("aacfeea03eb1561c4e67d661e40682bd20e3541b")
+_SAFE_CODE_HASH = bytes.fromhex("2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +63,26 @@ def derive_deposit_wallet(signer: Wallet) -> Wallet:
     length = (_CODE_LENGTH + len(arguments)).to_bytes(2, "big")
     code = b"\x61" + length + bytes.fromhex("3d8160233d3973") + _BEACON
     code_hash = keccak(code + _CODE_AFTER_BEACON + arguments)
-    return Wallet("0x" + keccak(b"\xff" + _FACTORY + keccak(arguments) + code_hash)[12:].hex())
+    return _made_by(_FACTORY, keccak(arguments), code_hash)
+
+
+def derive_proxy(signer: Wallet) -> Wallet:
+    """Return the address of a signer's proxy wallet (type 1)."""
+    return _made_by(_PROXY_FACTORY, keccak(bytes.fromhex(signer[2:])), keccak(_PROXY_CODE))
+
+
+def derive_safe(signer: Wallet) -> Wallet:
+    """Return the address of a signer's Safe (type 2)."""
+    salt = keccak(bytes.fromhex(signer[2:]).rjust(32, b"\0"))
+    return _made_by(_SAFE_FACTORY, salt, _SAFE_CODE_HASH)
+
+
+def _made_by(factory: bytes, salt: bytes, code_hash: bytes) -> Wallet:
+    return Wallet("0x" + keccak(b"\xff" + factory + salt + code_hash)[12:].hex())
 
 
 def generate_wallet(signature_type: SignatureType) -> TradingWallet:
-    """Return a new wallet: type 0 trades its own money, type 3 that of its deposit wallet.
-
-    Raises:
-        ValueError: for the older proxy types, whose wallets the venue no longer makes.
-    """
+    """Return a new wallet: type 0 trades its own money, the others that of a contract."""
     return wallet_of_key(Secret("0x" + bytes(Account.create().key).hex()), signature_type)
 
 
@@ -66,11 +92,13 @@ def wallet_of_key(private_key: SecretStr, signature_type: SignatureType) -> Trad
     match signature_type:
         case SignatureType.EOA:
             return TradingWallet(private_key, signer, signer, signature_type)
+        case SignatureType.POLY_PROXY:
+            return TradingWallet(private_key, signer, derive_proxy(signer), signature_type)
+        case SignatureType.POLY_GNOSIS_SAFE:
+            return TradingWallet(private_key, signer, derive_safe(signer), signature_type)
         case SignatureType.POLY_1271:
             funder = derive_deposit_wallet(signer)
             return TradingWallet(private_key, signer, funder, signature_type)
-        case _:
-            raise ValueError(f"expected signature type 0 or 3, got {int(signature_type)}")
 
 
 def save_wallet(path: Path, wallet: TradingWallet) -> None:

@@ -145,7 +145,7 @@ async def collecting(*streams: AsyncIterator[object]) -> AsyncIterator[list[Coll
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.mark.parametrize("signature_type", [SignatureType.EOA, SignatureType.POLY_1271])
+@pytest.mark.parametrize("signature_type", list(SignatureType))
 @pytest.mark.parametrize("protocol", [Protocol.CLOB_V2, Protocol.PROTOCOL_V2])
 async def test_an_order_lives_and_dies_under_its_hash(
     slow: VenueAccess, signature_type: SignatureType, protocol: Protocol
@@ -171,7 +171,7 @@ async def test_an_order_lives_and_dies_under_its_hash(
     assert [order_hash for order_hash, _ in late.refused] == [resting.order_hash]
 
 
-@pytest.mark.parametrize("signature_type", [SignatureType.EOA, SignatureType.POLY_1271])
+@pytest.mark.parametrize("signature_type", list(SignatureType))
 async def test_a_match_is_told_by_stream_listing_and_chain_alike(
     slow: VenueAccess, signature_type: SignatureType
 ) -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 from eth_utils.address import to_checksum_address
-from polymarket._internal.wallet import derive_beacon_deposit_wallet_address
+from polymarket._internal.wallet import (
+    derive_beacon_deposit_wallet_address,
+    derive_proxy_wallet_address,
+    derive_safe_wallet_address,
+)
 from polymarket.environments import PRODUCTION
 from pydantic import SecretStr
 
@@ -42,13 +46,17 @@ def test_no_two_generated_wallets_are_equal() -> None:
     assert len(wallets) == 5
 
 
-@pytest.mark.parametrize("signature_type", [1, 2])
-def test_the_older_wallets_are_not_made_any_more(signature_type: int) -> None:
-    with pytest.raises(ValueError, match="expected signature type 0 or 3"):
-        generate_wallet(SignatureType(signature_type))
+@pytest.mark.parametrize("number", range(1, 9))
+def test_the_older_wallets_are_where_the_public_client_expects_them(number: int) -> None:
+    key = SecretStr("0x" + number.to_bytes(32, "big").hex())
+    proxy = wallet_of_key(key, SignatureType.POLY_PROXY)
+    safe = wallet_of_key(key, SignatureType.POLY_GNOSIS_SAFE)
+    places, signer = PRODUCTION._config.wallet_derivation, to_checksum_address(proxy.signer)
+    assert proxy.funder == derive_proxy_wallet_address(signer, places).lower()
+    assert safe.funder == derive_safe_wallet_address(signer, places).lower()
 
 
-@pytest.mark.parametrize("signature_type", [SignatureType.EOA, SignatureType.POLY_1271])
+@pytest.mark.parametrize("signature_type", list(SignatureType))
 def test_a_wallet_comes_back_from_its_file(tmp_path: Path, signature_type: SignatureType) -> None:
     wallet = generate_wallet(signature_type)
     save_wallet(tmp_path / "wallet.json", wallet)
