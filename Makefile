@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 DEV = $(PYTHON) dev.py
 
-.PHONY: run install test lint check acceptance bench chaos lock
+.PHONY: run install test lint check acceptance bench chaos audit lock
 
 run:        ; @$(DEV) run $(ARGS)
 install:    ; @$(DEV) install
@@ -13,4 +13,5 @@ check:      ; @$(DEV) check $(ARGS)
 acceptance: ; @$(DEV) acceptance $(ARGS)
 bench:      ; @$(DEV) bench $(ARGS)
 chaos:      ; @$(DEV) chaos $(if $(TRADES),--trades $(TRADES)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+audit:      ; @$(DEV) audit $(ARGS)
 lock:       ; @$(DEV) lock $(ARGS)
