@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,8 +131,20 @@ def _environment(home: str, options: StandOptions) -> Iterator[None]:
 
 def write_still_tape(path: Path, markets: int = 1) -> None:
     """Write a synthetic tape: a few markets with deep books that never move, three hours long."""
+    cents = range(1, LEVELS + 1)
+    bids = tuple(TapeLevel((50 - cent) * 10_000, 20_000 * MICROS) for cent in cents)
+    asks = tuple(TapeLevel((50 + cent) * 10_000, 20_000 * MICROS) for cent in cents)
+    listed = [still_market(number) for number in range(markets)]
+    books = [Snapshot(START_MS, market.condition_id, bids, asks) for market in listed]
+    write_books(path, "still", listed, books)
+
+
+def write_books(
+    path: Path, how: str, listed: Sequence[TapeMarket], books: Sequence[Snapshot]
+) -> None:
+    """Write a tape of three hours with these markets and books; `how` says what they do."""
     header = TapeHeader(
-        name="still synthetic books",
+        name=f"{how} synthetic books",
         format_version=VERSION,
         attribution="synthetic",
         licence="none",
@@ -140,12 +152,7 @@ def write_still_tape(path: Path, markets: int = 1) -> None:
         starts_at=START_MS,
         ends_at=START_MS + 3 * HOUR_MS,
     )
-    cents = range(1, LEVELS + 1)
-    bids = tuple(TapeLevel((50 - cent) * 10_000, 20_000 * MICROS) for cent in cents)
-    asks = tuple(TapeLevel((50 + cent) * 10_000, 20_000 * MICROS) for cent in cents)
-    listed = [still_market(number) for number in range(markets)]
-    books = [Snapshot(START_MS, market.condition_id, bids, asks) for market in listed]
-    write_tape(path, header, listed, [], books)
+    write_tape(path, header, list(listed), [], list(books))
 
 
 def still_market(number: int) -> TapeMarket:
@@ -237,6 +244,33 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "load_1min": round(os.getloadavg()[0], 2),
     }
+
+
+async def play_started_ms(stand: Stand) -> float:
+    """Return when the tape began to play (Unix ms)."""
+    play = await fetch(f"{stand.venue_url}/_paper/play")
+    assert isinstance(play, dict)
+    return float(play["started_at"])
+
+
+def tell(line: Mapping[str, object], *, as_json: bool) -> None:
+    """Print a bench's figures, as one line with --json."""
+    print(json.dumps(line) if as_json else json.dumps(line, indent=2))
+
+
+def measured(
+    name: str, figures: Callable[[], Coroutine[None, None, Mapping[str, object]]]
+) -> Mapping[str, object]:
+    """Measure, and return the figures with the machine's load before and after."""
+    before = machine()
+    found = asyncio.run(figures())
+    return {"name": name, **found, **before, "load_after": machine()["load_1min"]}
+
+
+def leave(code: int) -> None:
+    """End at once: nothing that is left over may hold a bench up."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 async def fetch(url: str) -> object:

@@ -1,6 +1,6 @@
 """Signal committed -> order received by the venue, serial and in a burst, against bare calls.
 
-    python bench/latency.py [--serial 40] [--burst 100] [--json]
+    python bench/latency.py [--serial 40] [--burst 100] [--quick] [--json]
 
 The whole stack runs: PostgreSQL, Valkey, Temporal, one worker, the local venue with one deep book
 that never moves.
@@ -10,8 +10,6 @@ run and on the same stack, without Temporal. The latency is the venue's receipt 
 
 import argparse
 import asyncio
-import json
-import os
 import sys
 import time
 from datetime import datetime
@@ -33,12 +31,14 @@ from bench._stand import (
     StandOptions,
     commit_signals,
     latencies,
-    machine,
+    leave,
     make_signal,
     marks,
+    measured,
     now,
     open_stand,
     percentile,
+    tell,
     wait_decided,
 )
 from exchange.polymarket.client import PolymarketGateway
@@ -127,7 +127,6 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
         burst = await measure_burst(stand, options.burst)
         floor, floor_burst = await measure_floor(stand, options.serial, options.burst)
     return {
-        "name": "latency",
         "unit": "ms, signal committed -> order received",
         "serial": marks(serial),
         "serial_floor": marks(floor),
@@ -136,7 +135,6 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
         "burst_floor": marks(floor_burst),
         "burst_late_or_refused": options.burst - len(burst),
         "settings": {"workers": 1, "profile": "load"},
-        **machine(),
     }
 
 
@@ -145,15 +143,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serial", type=int, default=40)
     parser.add_argument("--burst", type=int, default=100)
+    parser.add_argument("--quick", action="store_true", help="10 alone, 20 at once")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    line = asyncio.run(run(options))
-    print(json.dumps(line) if options.json else json.dumps(line, indent=2))
+    if options.quick:
+        options.serial, options.burst = 10, 20
+    tell(measured("latency", lambda: run(options)), as_json=options.json)
     return 0
 
 
 if __name__ == "__main__":
-    sys.stdout.flush()
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)
+    leave(main())

@@ -11,8 +11,6 @@ committed; the latency is that less the moment at which the tape has the change.
 import argparse
 import asyncio
 import contextlib
-import json
-import os
 import re
 import sys
 import time
@@ -28,22 +26,22 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bench._stand import (
-    HOUR_MS,
     START_MS,
     Stand,
     StandOptions,
-    fetch,
+    leave,
     list_tokens,
-    machine,
     marks,
+    measured,
     now,
     open_stand,
+    play_started_ms,
     still_market,
+    tell,
+    write_books,
 )
 from paper.model import MICROS, Level
-from paper.tape import Snapshot, TapeHeader, TapeMarket
-from paper.tape_format import VERSION
-from paper.tape_writer import write_tape
+from paper.tape import Snapshot, TapeMarket
 from storage.lane import Lane
 from storage.statements import Statement
 from trading.types import TokenId
@@ -120,16 +118,7 @@ def write_moving_tape(seconds: int) -> Callable[[Path, int], None]:
     def write(path: Path, markets: int) -> None:
         listed = [_fine_market(number) for number in range(markets)]
         names = [market.condition_id for market in listed]
-        header = TapeHeader(
-            name="moving synthetic books",
-            format_version=VERSION,
-            attribution="synthetic",
-            licence="none",
-            invented=("everything",),
-            starts_at=START_MS,
-            ends_at=START_MS + 3 * HOUR_MS,
-        )
-        write_tape(path, header, listed, [], list(_snapshots(names, seconds)))
+        write_books(path, "moving", listed, list(_snapshots(names, seconds)))
 
     return write
 
@@ -151,9 +140,7 @@ def _snapshots(names: list[str], seconds: int) -> Iterator[Snapshot]:
 async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object]:
     """Hold positions of every token, wait until all are marked, then watch the marks."""
     tokens = await list_tokens(stand.venue_url)
-    play = await fetch(f"{stand.venue_url}/_paper/play")
-    assert isinstance(play, dict)
-    plan = Plan(tokens, float(play["started_at"]))
+    plan = Plan(tokens, await play_started_ms(stand))
     lane = Lane(stand.running.addresses.database_url, size=1)
     await lane.rows(
         OPEN_POSITIONS,
@@ -211,11 +198,10 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
         workers=0,
         write_tape=write_moving_tape(LEAD_S + options.seconds + 30),
     )
-    before = machine()
     async with open_stand(stand_options) as stand:
         found = await measure(stand, options)
     sizes = {"tokens": options.tokens, "positions": options.positions, "seconds": options.seconds}
-    return {"name": "marks", **found, "settings": sizes, **before, "load_after": machine()}
+    return {**found, "settings": sizes}
 
 
 def main() -> int:
@@ -229,13 +215,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.quick:
         options.tokens, options.positions, options.seconds = 50, 200, 10
-    line = asyncio.run(run(options))
-    print(json.dumps(line) if options.json else json.dumps(line, indent=2))
+    tell(measured("marks", lambda: run(options)), as_json=options.json)
     return 0
 
 
 if __name__ == "__main__":
-    sys.stdout.flush()
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)
+    leave(main())

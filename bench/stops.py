@@ -1,6 +1,6 @@
 """Stop crossed at the venue -> exit order received by the venue, with many positions open.
 
-    python bench/stops.py [--positions 1000] [--stops 200] [--ready 300] [--quick] [--json]
+    python bench/stops.py [--positions 1000] [--stops 200] [--every 1000] [--workers 2] [--quick]
 
 The whole stack runs. Every position is bought through it; then the books of some fall below their
 stops one after another, and stay there. An exit needs a second valid read one second after the
@@ -10,8 +10,6 @@ second read and leaving are all in it.
 
 import argparse
 import asyncio
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,24 +19,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench._stand import (
-    HOUR_MS,
     LEVELS,
     START_MS,
     Stand,
     StandOptions,
     fetch,
+    leave,
     list_tokens,
-    machine,
     make_signal,
     marks,
+    measured,
     now,
     open_stand,
+    play_started_ms,
     still_market,
+    tell,
+    write_books,
 )
 from paper.model import MICROS, Level
-from paper.tape import Snapshot, TapeHeader
-from paper.tape_format import VERSION
-from paper.tape_writer import write_tape
+from paper.tape import Snapshot
 from storage.statements import Statement
 from trading.rules import ExitRules
 from trading.types import PositionState, TokenId
@@ -51,7 +50,7 @@ REFUSED = Statement(
 )
 CENT, DEPTH = 10_000, 20_000 * MICROS
 BID, FALLEN_BID = 50 * CENT - CENT, 40 * CENT
-EVERY_MS = 100  # between two falls
+EVERY_MS = 1000  # between two falls
 BATCH = 40  # signals at once
 BATCH_S = 3.0
 AFTER_S = 20.0  # for the last exit to arrive
@@ -62,21 +61,12 @@ def write_falling_tape(
     stops: int, ready_s: int, every_ms: int = EVERY_MS
 ) -> Callable[[Path, int], None]:
     """Return what writes a tape of still books, some of which fall once everything is bought."""
-    falls = [ready_s * 1000 + number * every_ms for number in range(stops)]
+    falls = falls_of(stops, ready_s, every_ms)
 
     def write(path: Path, markets: int) -> None:
         listed = [still_market(number) for number in range(markets)]
-        header = TapeHeader(
-            name="falling synthetic books",
-            format_version=VERSION,
-            attribution="synthetic",
-            licence="none",
-            invented=("everything",),
-            starts_at=START_MS,
-            ends_at=START_MS + 3 * HOUR_MS,
-        )
         names = [market.condition_id for market in listed]
-        write_tape(path, header, listed, [], list(_snapshots(names, falls)))
+        write_books(path, "falling", listed, list(_snapshots(names, falls)))
 
     return write
 
@@ -88,8 +78,9 @@ def _snapshots(names: list[str], falls: list[int]) -> Iterator[Snapshot]:
         yield _book(START_MS + fall_ms, name, FALLEN_BID)
 
 
-def _fall_ms(number: int, ready_s: int) -> int:
-    return ready_s * 1000 + number * EVERY_MS
+def falls_of(stops: int, ready_s: int, every_ms: int) -> list[int]:
+    """Return when each of them falls, in ms of the tape: evenly, once everything is bought."""
+    return [ready_s * 1000 + number * every_ms for number in range(stops)]
 
 
 def _book(at: int, name: str, bid: int) -> Snapshot:
@@ -126,18 +117,17 @@ async def exits_at_venue(stand: Stand) -> dict[TokenId, int]:
 
 async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object]:
     """Buy, wait for the fall, and hold the exits that arrived against it."""
-    play = await fetch(f"{stand.venue_url}/_paper/play")
-    assert isinstance(play, dict)
-    started_ms = float(play["started_at"])
+    started_ms = await play_started_ms(stand)
     bought = await buy_all(stand, started_ms + options.ready * 1000)
+    falls_ms = falls_of(options.stops, options.ready, options.every)
     tokens = (await list_tokens(stand.venue_url))[: options.stops]
-    last_ms = started_ms + _fall_ms(options.stops, options.ready)
+    last_ms = started_ms + falls_ms[-1] + options.every
     deadline = time.monotonic() + (last_ms / 1000 - now().timestamp()) + AFTER_S
     arrived: dict[TokenId, int] = {}
     while len(arrived) < len(tokens) and time.monotonic() < deadline:
         await asyncio.sleep(2)
         arrived = await exits_at_venue(stand)
-    falls = {token: started_ms + _fall_ms(n, options.ready) for n, token in enumerate(tokens)}
+    falls = {token: started_ms + ms for token, ms in zip(tokens, falls_ms, strict=True)}
     whole = [arrived[token] - at for token, at in falls.items() if token in arrived]
     refused = await stand.store.lane.rows(REFUSED)
     return {
@@ -155,14 +145,13 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
     """Run the whole measurement on a stack of its own."""
     stand_options = StandOptions(
         markets=options.positions,
-        workers=1,
-        write_tape=write_falling_tape(options.stops, options.ready),
+        workers=options.workers,
+        write_tape=write_falling_tape(options.stops, options.ready, options.every),
     )
-    before = machine()
     async with open_stand(stand_options) as stand:
         found = await measure(stand, options)
-    settings = {"workers": 1, "profile": "load", "falls_every_ms": EVERY_MS}
-    return {"name": "stops", **found, "settings": settings, **before, "load_after": machine()}
+    settings = {"workers": options.workers, "profile": "load", "falls_every_ms": options.every}
+    return {**found, "settings": settings}
 
 
 def main() -> int:
@@ -171,18 +160,17 @@ def main() -> int:
     parser.add_argument("--positions", type=int, default=1000)
     parser.add_argument("--stops", type=int, default=200)
     parser.add_argument("--ready", type=int, default=300, help="s of the tape until books fall")
+    parser.add_argument("--every", type=int, default=EVERY_MS, help="ms between two falls")
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="20 positions, 10 stops, 60 s")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if options.quick:
         options.positions, options.stops, options.ready = 20, 10, 60
-    line = asyncio.run(run(options))
-    print(json.dumps(line) if options.json else json.dumps(line, indent=2))
+    line = measured("stops", lambda: run(options))
+    tell(line, as_json=options.json)
     return 0 if line["missing"] == 0 else 1
 
 
 if __name__ == "__main__":
-    sys.stdout.flush()
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)
+    leave(main())
