@@ -20,6 +20,7 @@ from embedded.addresses import Addresses
 from embedded.ports import free_port
 from embedded.services import ProcessEvent, ProcessEventKind, Service, Stage
 from embedded.stack import Stack, StackSettings
+from launch_signer import SOCKET, name_socket, signer_service
 from narrate import Narrator, Progress
 from paper_mode import feeds_answer, followable_mode, listener_environment, mirror_words
 from report import Report, ReportSubject, make_report
@@ -189,7 +190,9 @@ async def _start_processes(
         save_venue(home, local_venue(port))
     else:
         forget_venue(home)
-    await _prepare_account(env)
+    there = {"profile": Profile(env["WHALECOPY_PROFILE"]), "replay_speed": options.speed}
+    await stack.add(signer_service(env, settings.model_copy(update=there)))
+    await _prepare_account(environment_for(Process.WORKER, env))
     await _examine(addresses, settings, mode)
     dashboard_port = free_port(settings.dashboard_port)  # chosen late: nothing holds it for us
     env["WHALECOPY_DASHBOARD_PORT"] = str(dashboard_port)
@@ -227,6 +230,7 @@ def _environment(
         "WHALECOPY_REPLAY_SPEED": str(options.speed),
         "WHALECOPY_TEMPORAL_UI_URL": addresses.temporal_ui_url or "",
         "WHALECOPY_STACK_ID": _stack_id(settings.home),
+        SOCKET: str(name_socket(settings.home.absolute(), os.environ)),
         "PYTHONUNBUFFERED": "1",
     }
     named = {
@@ -360,7 +364,7 @@ async def _examine(addresses: Addresses, settings: Settings, mode: TradingMode) 
             "temporal_address": addresses.temporal_address,
             "trading_mode": mode,
         }
-        await admit(settings.model_copy(update=there), holds_key=True)
+        await admit(settings.model_copy(update=there), holds_key=False)
 
 
 async def start_play(running: Running) -> None:

@@ -13,17 +13,22 @@ class Process(StrEnum):
     DASHBOARD = "dashboard"
     CODEC = "codec"
     PAPER = "paper"
+    SIGNER = "signer"
 
 
-_KEYS = frozenset({"WHALECOPY_PRIVATE_KEY", "WHALECOPY_RELAYER_API_KEY"})
+_KEY = frozenset(
+    {"WHALECOPY_PRIVATE_KEY", "WHALECOPY_PRIVATE_KEY_FILE", "WHALECOPY_SIGNER_KEY_FILE"}
+)
+_KEYS = _KEY | {"WHALECOPY_RELAYER_API_KEY"}
 _NODES = frozenset({"WHALECOPY_RPC_HTTP_URLS", "WHALECOPY_RPC_WS_URLS"})
 _SERVERS = frozenset({"DATABASE_URL", "REDIS_URL"})
 _WITHOUT: Mapping[Process, frozenset[str]] = {
-    Process.WORKER: frozenset(),
+    Process.WORKER: _KEY,
     Process.INGEST: _KEYS,
     Process.DASHBOARD: _KEYS | _NODES | {"REDIS_URL"},
     Process.CODEC: _KEYS | _NODES | _SERVERS,
     Process.PAPER: _KEYS | _NODES | _SERVERS,
+    Process.SIGNER: _NODES | {"REDIS_URL", "WHALECOPY_RELAYER_API_KEY"},
 }
 
 

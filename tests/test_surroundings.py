@@ -18,7 +18,8 @@ OTHERS = {"PATH": "/bin", "WHALECOPY_HOME": "h", "WHALECOPY_CODEC_KEYS": "/keys"
 @pytest.mark.parametrize(
     ("process", "kept"),
     [
-        (Process.WORKER, set(SECRETS)),
+        (Process.WORKER, set(SECRETS) - {"WHALECOPY_PRIVATE_KEY"}),
+        (Process.SIGNER, {"WHALECOPY_PRIVATE_KEY", "DATABASE_URL"}),
         (Process.INGEST, set(SECRETS) - {"WHALECOPY_PRIVATE_KEY", "WHALECOPY_RELAYER_API_KEY"}),
         (Process.DASHBOARD, {"DATABASE_URL"}),
         (Process.CODEC, set()),

@@ -32,6 +32,7 @@ COMPOSITION_ROOTS = {
     "ingest/__main__.py",
     "inquire.py",
     "launch.py",
+    "launch_signer.py",
     "paper_mode.py",
     "narrate.py",
     "reconcile_report.py",

@@ -18,7 +18,11 @@ LOST = {"DATABASE_URL": "", "REDIS_URL": "redis://127.0.0.1:1"}
 @pytest.mark.parametrize(
     ("words", "env", "told"),
     [
-        (["worker.py", "--prepare"], LIVE, "worker: live trading needs WHALECOPY_PRIVATE_KEY_FILE"),
+        (
+            ["worker.py", "--prepare"],
+            LIVE,
+            "worker: live trading keeps the key in a process of its own",
+        ),
         (["worker.py"], LOST, "worker: expected DATABASE_URL, TEMPORAL_ADDRESS, received none"),
         (["-m", "ingest"], LOST, "ingest: expected DATABASE_URL, TEMPORAL_ADDRESS, received none"),
     ],
