@@ -12,7 +12,15 @@ import pytest
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import (
     ActivitySerializationContext,
@@ -302,3 +310,32 @@ def _failed_tasks(events: object) -> list[str]:
         for event in events
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     ]
+
+
+async def test_what_a_schedule_starts_reads_its_arguments(
+    temporal_client: Client, keys: Path
+) -> None:
+    async with working(temporal_client, converter_of(CodecFile(keys), "default")) as client:
+        name = f"scheduled-{uuid4()}"
+        action = ScheduleActionStartWorkflow(
+            Talkative.run, Told(WORDS), id=name, task_queue=QUEUE, memo={"words": WORDS}
+        )
+        schedule = await client.create_schedule(name, Schedule(action, ScheduleSpec()))
+        try:
+            await schedule.trigger()
+            async with asyncio.timeout(30):
+                while not (begun := (await schedule.describe()).info.recent_actions):
+                    pass
+            started = begun[0].action
+            assert isinstance(started, ScheduleActionExecutionStartWorkflow)
+            assert started.workflow_id != name
+            handle = client.get_workflow_handle_for(Talkative.run, started.workflow_id)
+            await handle.signal(Talkative.hear, WORDS)
+            with pytest.raises(WorkflowFailureError) as failure:
+                await handle.result()
+        finally:
+            await schedule.delete()
+    assert WORDS in str(failure.value.cause)
+    history = await handle.fetch_history()
+    assert _failed_tasks(history.events) == []
+    assert WORDS not in history.to_json()

@@ -1,5 +1,6 @@
 """Looks for secrets wherever a stack leaves something: files, rows, pages, command lines."""
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -112,12 +113,15 @@ async def look_at_rows(search: Search, database_url: str) -> int:
 
 async def look_at_pages(search: Search, url: str) -> int:
     """Look through the dashboard's answers; return how many it gave."""
+    answered = 0
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         for path in _PAGES:
-            async with session.get(url + path) as answer:
-                head = repr(dict(answer.headers)).encode()
-                search.look(f"page {path}", head + await answer.read())
-    return len(_PAGES)
+            with contextlib.suppress(aiohttp.ClientError):  # it may just be starting again
+                async with session.get(url + path) as answer:
+                    head = repr(dict(answer.headers)).encode()
+                    search.look(f"page {path}", head + await answer.read())
+                    answered += 1
+    return answered
 
 
 async def look_at_metrics(search: Search, pids: Iterable[int]) -> int:
@@ -128,9 +132,10 @@ async def look_at_metrics(search: Search, pids: Iterable[int]) -> int:
             port = environment_of(pid).get("WHALECOPY_METRICS_PORT", "0")
             if port == "0":
                 continue
-            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                search.look(f"metrics of {command_of(pid)}", await answer.read())
-                answered += 1
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                    search.look(f"metrics of {command_of(pid)}", await answer.read())
+                    answered += 1
     return answered
 
 
