@@ -17,7 +17,18 @@ from temporalio.service import RPCError
 from account import AccountError, load_account, open_wallet, wallet_file
 from doctor_findings import Check, Examination, Finding, Level, examine
 from doctor_home import look_at_home
-from doctor_keys import KeyOwner, KeySources, judge_account, judge_owner, judge_socket, judge_source
+from doctor_keys import (
+    KeyOwner,
+    KeySources,
+    SignerWord,
+    judge_account,
+    judge_build,
+    judge_owner,
+    judge_session,
+    judge_socket,
+    judge_source,
+    read_signer,
+)
 from doctor_page import Waiting, as_text
 from doctor_servers import look_at_cache, look_at_database, look_at_temporal, look_at_workers
 from doctor_venue import (
@@ -40,7 +51,7 @@ from exchange.polymarket.wallets import TradingWallet
 from exchange.port import ExchangeError
 from process import BUILD, utc_now
 from settings import Settings, TradingMode
-from signer.client import SignerLink, fetch_identity
+from signer.client import SignerLink
 from storage.port import StorageError
 from temporal_access import connect_temporal
 from venue_file import load_venue
@@ -150,7 +161,10 @@ class Ward:
         if settings.signer_socket is not None:
             holds_key = has_value or settings.private_key_file is not None
             socket = judge_socket(settings.signer_socket, holds_key=holds_key)
-            return [socket, *self._owner_findings(await _ask_signer(settings.signer_socket))]
+            word = await _ask_signer(settings.signer_socket)
+            session = judge_session(word.session_ends_at, utc_now(), is_live=self.is_live)
+            build = judge_build(word.build, BUILD)
+            return [socket, session, build, *self._owner_findings(word.owner)]
         sources = KeySources(settings.private_key_file, has_value, self.is_live)
         wallet = self._wallet()
         if wallet is None:
@@ -245,13 +259,12 @@ async def _not_known(name: str, level: Level) -> Sequence[Finding]:
     return [Finding(name, level, "the address of one", "no stack runs here", NO_STACK)]
 
 
-async def _ask_signer(socket: Path) -> KeyOwner:
+async def _ask_signer(socket: Path) -> SignerWord:
     link = SignerLink(socket)
     try:
-        identity = await fetch_identity(link)
+        return read_signer(await link.ask({"ask": "account"}))
     finally:
         link.close()
-    return KeyOwner(identity.address, identity.funder, identity.signature_type)
 
 
 async def _softened(look: Look) -> Sequence[Finding]:

@@ -1,14 +1,18 @@
 """What is looked at of the keys: whether there is one, who may read it, whose money it moves."""
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from doctor_findings import Finding, Level
 from doctor_home import check_secret_file
 from exchange.polymarket.client import TradingAccount
 from trading.types import SignatureType, Wallet
+
+SESSION_WARN = timedelta(days=30)
+SESSION_MIN = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,56 @@ class KeyOwner:
     signer: Wallet
     funder: Wallet
     signature_type: SignatureType
+
+
+@dataclass(frozen=True, slots=True)
+class SignerWord:
+    """What the signer says of its key: whose it is, when it ends, and which build it obeys."""
+
+    owner: KeyOwner
+    session_ends_at: datetime | None  # None: the owner's own key, which has no end
+    build: str
+
+
+def read_signer(said: Mapping[str, object]) -> SignerWord:
+    """Read what the signer said; raise ValueError for another word."""
+    try:
+        ends_at = str(said.get("session_ends_at", ""))
+        return SignerWord(
+            KeyOwner(
+                Wallet(str(said["address"])),
+                Wallet(str(said["funder"])),
+                SignatureType(int(str(said["signature_type"]))),
+            ),
+            datetime.fromisoformat(ends_at) if ends_at else None,
+            str(said.get("build", "")),
+        )
+    except KeyError as error:
+        raise ValueError(f"expected the signer to say its {error}, it did not") from error
+
+
+def judge_session(ends_at: datetime | None, now: datetime, *, is_live: bool) -> Finding:
+    """Judge what a thief of the key could do, and how long the key is good for."""
+    expected = f"a session key of scope CLOB, good for {SESSION_WARN.days} days or more"
+    if ends_at is None:
+        level = Level.AMBER if is_live else Level.GREEN
+        advice = "authorise a session key and keep the owner's own offline" if is_live else ""
+        return Finding("session key", level, expected, "the owner's own key", advice)
+    left = ends_at - now
+    found = f"one that ends in {left.days} days"
+    if left >= SESSION_WARN:
+        return Finding("session key", Level.GREEN, expected, found)
+    level = Level.AMBER if left >= SESSION_MIN else Level.RED
+    return Finding("session key", level, expected, found, "authorise another session key")
+
+
+def judge_build(theirs: str, ours: str) -> Finding:
+    """Judge whether the signer signs for workers of this build."""
+    expected, found = f"a signer for build {ours}", f"one for build {theirs or 'unknown'}"
+    if theirs in ("", ours):
+        return Finding("signer's build", Level.GREEN, expected, found)
+    advice = "start the signer of this build: it signs for no other"
+    return Finding("signer's build", Level.RED, expected, found, advice)
 
 
 def judge_socket(socket: Path, *, holds_key: bool) -> Finding:

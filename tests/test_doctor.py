@@ -321,6 +321,7 @@ async def test_a_signer_is_asked_whom_it_signs_for(
         await admit(clinic.settings(**signing), holds_key=True)
         assert (await clinic.find("signer's socket", **signing)).level is Level.GREEN
         assert (await clinic.find("signer's socket", signer_socket=socket)).level is Level.AMBER
+        assert (await clinic.find("session key", **signing)).level is Level.AMBER
         other = await clinic.find("signer", **signing, funder="0x" + "22" * 20)
         assert other.level is Level.RED
         socket.chmod(0o666)
