@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
+import pytest
 from sqlalchemy import insert
 from temporalio.client import Client
 
+import ingest.unseen
 from bench._stand import HOUR_MS, START_MS, list_tokens, still_market
 from exchange.polymarket.account import PolymarketBooks
 from exchange.polymarket.endpoints import VenueAccess
@@ -25,6 +27,7 @@ from storage.bell import PostgresBell
 from storage.book_tables import positions
 from storage.cache import RedisCache
 from storage.postgres import PostgresStore
+from storage.reviews import ReviewKind
 from tests.exchange.venue_process import running_venue
 from tests.ingest.desk import Ears, utc_now
 from tests.storage.builders import NOW, WALLET
@@ -49,6 +52,9 @@ PLAN = {
         {"at": "market_stream", "fault": "cut", "share": 0.0005},
     ],
 }
+
+FROZEN: dict[str, object] = {"at": "market_stream", "fault": "freeze", "delay_s": 600}
+NO_BOOKS: tuple[dict[str, object], ...] = ({"at": "read_book", "fault": "error"},)
 
 
 def write_falling_tape(path: Path) -> Path:
@@ -190,3 +196,45 @@ async def test_lies_of_the_stream_move_nothing_and_a_fall_moves_a_thousand_posit
     heard = ears.registry.get_sample_value("whalecopy_feed_messages_total", {"feed": "prices"})
     assert heard is not None
     assert heard > 200
+
+
+async def strike(access: VenueAccess, *rules: dict[str, object]) -> None:
+    """Put these faults into force, instead of all others."""
+    url = f"{access.endpoints.clob}/_paper/faults"
+    async with access.session.post(url, json={"seed": 7, "rules": rules}) as answer:
+        answer.raise_for_status()
+
+
+async def open_reviews(store: PostgresStore) -> list[ReviewKind]:
+    return [found.review.kind for found in await store.list_reviews(open_only=True, limit=9)]
+
+
+async def test_when_stream_and_books_are_both_dead_a_person_is_called_until_they_are_back(
+    store: PostgresStore,
+    database_url: str,
+    valkey_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ingest.unseen, "UNSEEN_MAX", timedelta(seconds=6))  # of 60
+    monkeypatch.setattr(ingest.unseen, "LOOK_EVERY_S", 0.1)
+    tape = write_falling_tape(tmp_path / "falling.tape")
+    async with running_venue(tmp_path, "--hold", tape=tape) as access:
+        await play(access)
+        tokens = await list_tokens(access.endpoints.clob)
+        await hold(store, tokens[:1])
+        async with watching(access, store, (database_url, valkey_url), Temporal()):
+            async with asyncio.timeout(LIMIT_S):
+                while (await store.list_open())[0].marked_at is None:  # noqa: ASYNC110 - a row
+                    await asyncio.sleep(0.1)
+                assert await open_reviews(store) == []
+                await strike(access, FROZEN, *NO_BOOKS)
+                while not await open_reviews(store):  # noqa: ASYNC110 - a row
+                    await asyncio.sleep(0.1)
+                assert await open_reviews(store) == [ReviewKind.PRICES_UNSEEN]
+                [position, *_] = await store.list_open()
+                assert position.marked_at is not None
+                assert utc_now() - position.marked_at > timedelta(seconds=5)
+                await strike(access)
+                while await open_reviews(store):  # noqa: ASYNC110 - a row
+                    await asyncio.sleep(0.1)
