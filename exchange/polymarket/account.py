@@ -1,5 +1,6 @@
 """Our own account as a whole: trades of all markets, holdings, and books by the batch."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -20,6 +21,8 @@ from trading.types import ZERO, ConditionId, OrderBook, OrderHash, Shares, Token
 
 BOOKS_MAX = 500
 """Books in one request."""
+READ_AT_ONCE = 10
+"""Books that are parsed in one turn; each takes a quarter of a millisecond."""
 _OVERLAP = timedelta(seconds=1)  # the venue compares whole seconds
 _CLOSED = "CLOSED"
 _log = structlog.get_logger()
@@ -112,7 +115,9 @@ class PolymarketBooks:
         except PermanentError as error:
             raise UnavailableError(str(error)) from error
         books: list[OrderBook] = []
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number % READ_AT_ONCE == 0:
+                await asyncio.sleep(0)  # prices that come meanwhile do not wait for all of them
             try:
                 books.append(book_of(parse(BookRow, row), self._clock()))
             except WireError as error:

@@ -1,16 +1,19 @@
 """Our own account as a whole: paged to its end, and one bad row spoils no other."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
+import exchange.polymarket.account
+from exchange.polymarket.account import READ_AT_ONCE, PolymarketAccount, PolymarketBooks
 from exchange.polymarket.client import PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules
 from exchange.polymarket.signing import NoSigner
+from exchange.polymarket.wire_clob import BookRow
 from exchange.port import UnavailableError
 from tests.exchange.fake_venue import Asked, FakeHttp, serving
 from tests.exchange.samples import (
@@ -101,6 +104,32 @@ async def test_books_come_in_one_request_and_a_bad_one_spoils_no_other() -> None
         books = await PolymarketBooks(access).fetch_books([YES, NO])
     assert [(book.token_id, book.bids[0].price) for book in books] == [(YES, Decimal("0.49"))]
     assert json.loads(fake.asked[0].body) == [{"token_id": YES}, {"token_id": NO}]
+
+
+async def test_a_hundred_books_let_others_have_their_turns() -> None:
+    turns, is_over = 0, asyncio.Event()
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while not is_over.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+
+    row = BookRow.model_validate(book_row(YES))
+    parsed: list[int] = []
+
+    def note(*_: object) -> BookRow:
+        parsed.append(turns)
+        return row
+
+    async with serving(FakeHttp({"/books": [book_row(YES)] * 100})) as access:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(exchange.polymarket.account, "parse", note)
+            taking = asyncio.create_task(take_turns())
+            assert len(await PolymarketBooks(access).fetch_books([YES] * 100)) == 100
+            is_over.set()
+            await taking
+    assert len(set(parsed)) == 100 // READ_AT_ONCE
 
 
 async def test_a_refused_request_for_books_is_asked_again_and_an_unknown_one_is_empty() -> None:
