@@ -1,6 +1,7 @@
 """Takes secrets out of what a process tells: those it was taught, and what is named like one."""
 
 import base64
+import logging
 import re
 import sys
 import threading
@@ -119,6 +120,14 @@ def _long_enough(words: Iterable[str]) -> Iterator[str]:
 
 SCRUBBER = Scrubber()
 """The scrubber of this process: what writes to its stderr is one thing too."""
+
+
+class ScrubbedFormatter(logging.Formatter):
+    """Formats a line of the standard library's logging without secrets, its traceback too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line that is written."""
+        return SCRUBBER.scrub_text(super().format(record))
 
 
 def scrub_crashes() -> None:

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from exchange.polymarket.signing import OrderFormV2
+from exchange.secret import secrets_of_url
 from process import BUILD, close_memory, leave, leave_no_core, until_stopped, utc_now
+from scrubbing import SCRUBBER, ScrubbedFormatter, scrub_crashes
 from signer.desk import DeskParts, SigningDesk
 from signer.key import HeldKey, KeyUnfitError, hold_key
 from signer.policy import Policy
@@ -39,18 +41,21 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m signer")
     parser.add_argument("--user", help="the user to become, when started by root")
     asked = parser.parse_args(words)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(ScrubbedFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    scrub_crashes()
     try:
         settings = read_settings(os.environ, BUILD)
+        SCRUBBER.learn(*secrets_of_url(settings.database_url.get_secret_value()))
         place = _become(asked.user, settings)
         leave_no_core()
         close_memory()  # after the change of user, which undoes it
         key = hold_key(settings, utc_now())
+        SCRUBBER.learn(key.private_key.get_secret_value())
         asyncio.run(serve(settings, key, place))
     except (SignerSettingsError, KeyUnfitError, OSError, ValueError) as error:
-        sys.stderr.write(f"signer: {error}\n")
+        sys.stderr.write(SCRUBBER.scrub_text(f"signer: {error}\n"))
         return 1
     return 0
 

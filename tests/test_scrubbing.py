@@ -2,12 +2,14 @@
 
 import base64
 import json
+import logging
+import sys
 from urllib.parse import quote
 
 import pytest
 
 from exchange.secret import HIDDEN
-from scrubbing import Scrubber
+from scrubbing import SCRUBBER, ScrubbedFormatter, Scrubber
 
 KEY = "0x" + "ab12" * 16
 HASH = "0x" + "cd34" * 16
@@ -121,6 +123,19 @@ def test_a_field_named_like_a_secret_is_left_out() -> None:
 def test_a_secret_that_is_learnt_twice_is_known_once(scrubber: Scrubber) -> None:
     scrubber.learn(KEY)
     assert scrubber.scrub_text(f"{KEY} {KEY}") == f"{HIDDEN} {HIDDEN}"
+
+
+def test_a_line_of_the_standard_library_is_scrubbed_with_its_traceback() -> None:
+    SCRUBBER.learn(KEY)
+    formatter = ScrubbedFormatter("%(levelname)s %(message)s")
+    try:
+        int(f"wrong {KEY}")
+    except ValueError:
+        caught = sys.exc_info()
+    record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed with %s", (KEY,), caught)
+    told = formatter.format(record)
+    assert told.startswith(f"ERROR failed with {HIDDEN}\n")
+    assert KEY[2:] not in told
 
 
 def test_depth_has_a_limit(scrubber: Scrubber) -> None:

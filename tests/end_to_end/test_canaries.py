@@ -135,6 +135,40 @@ def test_a_process_that_dies_of_a_bug_tells_no_secret(
     assert search.hits == []
 
 
+SIGNER_CRASH = """
+import sys
+import signer.__main__ as program
+async def crash(settings, key, place):
+    known = (settings.database_url.get_secret_value(), key.private_key.get_secret_value())
+    program.log.error("a bug tells %r %s", key, known)
+    raise RuntimeError(f"a bug tells {settings!r} {key!r} {known}")
+program.serve = crash
+sys.exit(program.main([]))
+"""
+
+
+def test_a_signer_that_dies_of_a_bug_tells_no_secret(canaries: Canaries, tmp_path: Path) -> None:
+    words = canaries.words
+    key = tmp_path / "key"
+    key.write_text(words[PRIVATE])
+    key.chmod(0o400)
+    env = {
+        "DATABASE_URL": f"postgresql://ann:{quote(words[POSTGRES], safe='')}@h/d",
+        "WHALECOPY_SIGNER_KEY_FILE": str(key),
+        "WHALECOPY_SIGNER_SOCKET": str(tmp_path / "s"),
+        "WHALECOPY_HOME": str(tmp_path),
+        "TRADING_MODE": "replay",
+    }
+    command = [sys.executable, "-c", SIGNER_CRASH]
+    given = {**without_ours(), **env}
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, check=False)
+    assert done.stderr.count(b"a bug tells") == 2, done.stderr.decode()
+    assert done.stderr.count(b"[redacted]") >= 4
+    search = Search(words)
+    search.look("its last words", done.stdout + done.stderr)
+    assert search.hits == []
+
+
 def secrets_of_home(home: Path) -> Mapping[str, str]:
     """Return the secrets that a home really has."""
     user = json.loads((home / "api-user.json").read_text())
