@@ -314,9 +314,6 @@ class PositionStore(Protocol):
     async def list_dust(self) -> Sequence[PositionRecord]:
         """Return closed positions that still hold dust, which a resolution redeems too."""
 
-    async def save_levels(self, position_id: PositionId, levels: Levels, now: datetime) -> None:
-        """Store a position's exit levels."""
-
     async def save_marks(self, marks: Sequence[Mark]) -> None:
         """Store marks for all open positions of the tokens in one batch; older ones are ignored."""
 

@@ -1,15 +1,14 @@
 """Positions: found, marked in batches, given levels."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.book_tables import positions
-from storage.database import Database, ring
+from storage.database import Database
 from storage.lane import QuickDatabase
-from storage.port import Levels, Mark, PositionRecord, StorageError
+from storage.port import Mark, PositionRecord, StorageError
 from storage.rows import read_position
 from storage.statements import Statement, run_one
 from trading.types import PositionId, PositionState, TokenId, Wallet
@@ -92,23 +91,6 @@ async def list_dust(db: Database) -> Sequence[PositionRecord]:
     async with db.transaction() as connection:
         rows = (await connection.execute(statement)).mappings().all()
     return [read_position(row) for row in rows]
-
-
-async def save_levels(db: Database, position_id: PositionId, levels: Levels, now: datetime) -> None:
-    """Store a position's exit levels."""
-    del now  # levels carry no time of their own
-    row = update(positions).where(positions.c.position_id == position_id)
-    row = row.values(
-        stop_loss_price=levels.stop_loss_price,
-        take_profit_price=levels.take_profit_price,
-        trailing_stop_price=levels.trailing_stop_price,
-        high_water_price=levels.high_water_price,
-        is_trailing_off=levels.is_trailing_off,
-    )
-    async with db.transaction() as connection:
-        if not (await connection.execute(row)).rowcount:
-            raise StorageError(f"expected position {position_id}, found none")
-        await ring(connection, CHANNEL, position_id)
 
 
 async def save_marks(db: QuickDatabase, marks: Sequence[Mark]) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from activities.records import Attempt
+from storage.level_port import exit_levels, kept_levels
 from storage.port import Levels
 from tests.activities.desk import SIGNAL, Desk
 from tests.storage.builders import price, shares
@@ -77,7 +78,8 @@ async def test_a_resting_entry_may_wait_below_the_ask(desk: Desk) -> None:
 async def test_an_exit_goes_down_its_ladder_from_the_level_that_was_crossed(desk: Desk) -> None:
     position = await desk.opened()
     levels = Levels(price("0.43"), price("0.66"), price("0.48"), price("0.51"))
-    await desk.store.save_levels(position.position_id, levels, desk.clock())
+    seen = kept_levels(exit_levels(position))
+    assert await desk.store.swap_levels(position.position_id, seen, levels)
     desk.venue.quote("0.40", "0.42")
     attempt = Attempt(
         1, Side.SELL, shares(100), None, position_id=position.position_id, exit_epoch=1

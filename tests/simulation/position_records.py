@@ -168,24 +168,19 @@ def list_dust(tables: Tables) -> Sequence[PositionRecord]:
     return [r for r in records if r.state is PositionState.CLOSED and r.settled_size > 0]
 
 
-def save_levels(tables: Tables, position_id: PositionId, levels: Levels, now: datetime) -> None:
+def swap_levels(tables: Tables, position_id: PositionId, before: Levels, after: Levels) -> bool:
     row = tables.positions[position_id]
+    if kept_levels(exit_levels(row.record)) != before:
+        return False
     row.record = replace(
         row.record,
-        stop_loss_price=levels.stop_loss_price,
-        take_profit_price=levels.take_profit_price,
-        trailing_stop_price=levels.trailing_stop_price,
-        high_water_price=levels.high_water_price,
-        is_trailing_off=levels.is_trailing_off,
+        stop_loss_price=after.stop_loss_price,
+        take_profit_price=after.take_profit_price,
+        trailing_stop_price=after.trailing_stop_price,
+        high_water_price=after.high_water_price,
+        is_trailing_off=after.is_trailing_off,
     )
     tables.ring("positions", position_id)
-
-
-def swap_levels(tables: Tables, position_id: PositionId, before: Levels, after: Levels) -> bool:
-    record = tables.positions[position_id].record
-    if kept_levels(exit_levels(record)) != before:
-        return False
-    save_levels(tables, position_id, after, record.opened_at)
     return True
 
 

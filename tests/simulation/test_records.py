@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from storage.level_port import exit_levels, kept_levels
 from storage.limits import Scope
 from storage.port import ExitOrder, Levels, Mark, Reserved
 from storage.postgres import PostgresStore
@@ -200,7 +201,8 @@ class Twins:
         await self.ask("save_marks", [Mark(self.rng.choice((YES, NO)), bid, self.now)])
         for position in await self.ask("list_open"):
             levels = Levels(bid, None, price("0.2"), bid)
-            await self.ask("save_levels", position.position_id, levels, self.now)
+            seen = kept_levels(exit_levels(position))
+            await self.ask("swap_levels", position.position_id, seen, levels)
             risen = replace(levels, high_water_price=price("0.95"), is_trailing_off=True)
             await self.ask("swap_levels", position.position_id, levels, risen)
             await self.ask("swap_levels", position.position_id, levels, levels)

@@ -14,7 +14,8 @@ async def test_levels_are_moved_by_who_has_seen_the_newest(funded: PostgresStore
     assert not await funded.swap_levels(position.position_id, NONE, DROPPED)
     stored = await funded.load_position(position.position_id)
     assert stored is not None
-    assert stored.take_profit_price == price("0.65")
+    assert (stored.stop_loss_price, stored.take_profit_price) == (price("0.42"), price("0.65"))
+    assert (stored.trailing_stop_price, stored.high_water_price) == (None, price("0.51"))
     assert not stored.is_trailing_off
 
 

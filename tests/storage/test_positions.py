@@ -1,8 +1,6 @@
 import asyncio
 
-import pytest
-
-from storage.port import Levels, Mark, StorageError
+from storage.port import Levels, Mark
 from storage.postgres import PostgresStore
 from tests.storage.builders import (
     NO,
@@ -44,19 +42,6 @@ async def test_a_store_without_a_wallet_sees_every_wallets_positions(
         assert await other.list_dust() == []
         assert (await other.find_open(WHALE, YES) is not None) is bool(expected)
         await other.close()
-
-
-async def test_levels_are_stored(funded: PostgresStore) -> None:
-    position = await bought(funded)
-    await funded.save_levels(position.position_id, LEVELS, NOW)
-    stored = await funded.load_position(position.position_id)
-    assert stored is not None
-    assert stored.stop_loss_price == price("0.42")
-    assert stored.take_profit_price == price("0.65")
-    assert stored.trailing_stop_price is None
-    assert stored.high_water_price == price("0.51")
-    with pytest.raises(StorageError, match="found none"):
-        await funded.save_levels(PositionId("nobody's"), LEVELS, NOW)
 
 
 async def test_the_newest_mark_of_a_batch_is_kept_and_older_ones_are_ignored(
