@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
+from trading.caps import market_cap
 from trading.pretrade import RecentEntries as Counts
 from trading.pretrade import ThrottleCaps, check_throttles
 from trading.rules import RiskRules
 from trading.types import (
-    MICRO,
     ONE,
     ZERO,
     ConditionId,
@@ -97,16 +97,11 @@ def cap_refusal(claim: Claim, claims: Iterable[Claim], caps: Caps) -> Refusal | 
         whale += other.cost if is_whale else ZERO
         market += other.cost if other.condition_id == claim.condition_id else ZERO
         position += other.cost if is_whale and other.token_id == claim.token_id else ZERO
-    share = (rules.market_share_max * max(caps.equity, ZERO)).quantize(MICRO, ROUND_FLOOR)
-    is_share = share < rules.market_max
+    of_market, why = market_cap(rules.market_max, rules.market_share_max, caps.equity)
     limits = (
         (Reason.WALLET_LIMIT, wallet, rules.wallet_max),
         (Reason.WHALE_LIMIT, whale, rules.whale_max),
-        (
-            Reason.PORTFOLIO_LIMIT if is_share else Reason.MARKET_LIMIT,
-            market,
-            min(share, rules.market_max),
-        ),
+        (why, market, of_market),
         (Reason.POSITION_LIMIT, position, rules.position_max * caps.position_factor),
     )
     for reason, used, cap in limits:

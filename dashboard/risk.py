@@ -10,8 +10,9 @@ from storage.breakers import HaltScope
 from storage.limits import Scope
 from storage.views import HaltRow, LimitUse, Money, RiskFigures
 from trading.breakers import Breaker, Override, Standing, entries_halt, for_all, holds
+from trading.caps import share_cap
 from trading.rules import RiskRules
-from trading.types import MICRO, ZERO, Usd
+from trading.types import ZERO, Usd
 
 NEAR = Decimal("0.8")
 SHARE_STEP = Decimal("0.0001")
@@ -109,11 +110,11 @@ def _exposure(inputs: RiskInputs) -> list[LimitView]:
 def _caps(inputs: RiskInputs) -> dict[str, tuple[tuple[str, Usd], ...]]:
     """Name the caps of each scope; a market has one in USD and one in portfolio share."""
     rules = inputs.rules
-    share = (rules.market_share_max * max(inputs.money.equity, ZERO)).quantize(MICRO, ROUND_FLOOR)
+    share = share_cap(rules.market_share_max, inputs.money.equity)
     return {
         Scope.WALLET: (("wallet_exposure", rules.wallet_max),),
         Scope.WHALE: (("whale_exposure", rules.whale_max),),
-        Scope.MARKET: (("market_exposure", rules.market_max), ("market_share", Usd(share))),
+        Scope.MARKET: (("market_exposure", rules.market_max), ("market_share", share)),
         Scope.POSITION: (("position_exposure", rules.position_max),),
     }
 

@@ -17,6 +17,7 @@ from storage.rows import read_intent
 from storage.statements import Statement, insert_row, run_one
 from storage.throttles import find_breach, keep_breach
 from trading.breakers import Subject, entries_halt, is_drawdown_lifted, size_factor
+from trading.caps import market_cap
 from trading.orders import Intent
 from trading.overrides import lower
 from trading.pretrade import Breach
@@ -32,12 +33,6 @@ from trading.types import (
 )
 
 _TAKES_ENTRIES = frozenset({PositionState.OPENING, PositionState.OPEN})
-_REASONS = {
-    Scope.WALLET: Reason.WALLET_LIMIT,
-    Scope.WHALE: Reason.WHALE_LIMIT,
-    Scope.MARKET: Reason.MARKET_LIMIT,
-    Scope.POSITION: Reason.POSITION_LIMIT,
-}
 
 _SIGNAL = Statement(
     """
@@ -202,19 +197,15 @@ async def _take_limits(
 ) -> dict[Scope, _Taken]:
     """Use every limit, wallet first; the market's cap is also a share of the portfolio."""
     stake = stake_of(intent)
-    share = down(caps.market_share * max(account.equity, ZERO))
     wanted = {
-        Scope.WALLET: caps.wallet,
-        Scope.WHALE: caps.whale,
-        Scope.MARKET: caps.market,
-        Scope.POSITION: caps.position,
+        Scope.WALLET: (down(caps.wallet), Reason.WALLET_LIMIT),
+        Scope.WHALE: (down(caps.whale), Reason.WHALE_LIMIT),
+        Scope.MARKET: market_cap(caps.market, caps.market_share, account.equity),
+        Scope.POSITION: (down(caps.position), Reason.POSITION_LIMIT),
     }
     more, taken = up(intent.order.cost_max), {}
     for scope in Scope:
-        cap = down(wanted[scope])
-        reason = _REASONS[scope]
-        if scope is Scope.MARKET and share < cap:
-            cap, reason = share, Reason.PORTFOLIO_LIMIT
+        cap, reason = wanted[scope]
         used = await take_limit(connection, stake, scope, more, cap)
         if used is None:
             used = await load_used(connection, stake, scope)
