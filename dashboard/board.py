@@ -164,8 +164,8 @@ class Board:
         return [
             {
                 "at": to_json(point.at),
-                "equity": to_json(point.cash + point.bid_value),
-                "pnl": to_json(point.cash + point.bid_value - point.deposits),
+                "equity": to_json(point.equity),
+                "pnl": to_json(point.pnl),
             }
             for point in points
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.statements import Statement, run_one
+from trading.portfolio import equity_of
 from trading.types import Usd, Wallet
 
 _ACCOUNT = Statement(
@@ -47,7 +48,7 @@ class Account:
     @property
     def equity(self) -> Usd:
         """Return cash plus bid value."""
-        return Usd(self.cash + self.bid_value)
+        return equity_of(self.cash, self.bid_value)
 
     @property
     def pnl(self) -> Usd:

@@ -189,8 +189,8 @@ async def load_drawdown(connection: AsyncConnection, wallet: Wallet, account: Ac
     """Return the fall of cash plus bid value net of deposits from its peak, as a share of it."""
     row = await run_one(connection, _PEAK, wallet=wallet)
     assert row is not None, "a maximum is always one row"
-    pnl = Usd(account.equity - account.deposits)
-    return drawdown_of(pnl, Usd(max(row["peak"], pnl)), account.deposits)
+    peak = Usd(max(row["peak"], account.pnl))
+    return drawdown_of(account.pnl, peak, account.deposits)
 
 
 async def save_trip(connection: AsyncConnection, wallet: Wallet, trip: Trip) -> None:

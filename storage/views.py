@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from storage.port import Event, PositionRecord, StoredSignal
 from trading.breakers import Standing
+from trading.portfolio import equity_of
 from trading.types import (
     ZERO,
     IntentId,
@@ -68,7 +69,7 @@ class Money:
     @property
     def equity(self) -> Usd:
         """Return cash plus bid value."""
-        return Usd(self.cash + self.bid_value)
+        return equity_of(self.cash, self.bid_value)
 
 
 @dataclass(frozen=True, slots=True)

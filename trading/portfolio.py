@@ -62,6 +62,11 @@ class Pnl:
         return Usd(self.realised + self.unrealised)
 
 
+def equity_of(cash: Decimal, bid_value: Decimal) -> Usd:
+    """Return what a portfolio is worth: cash plus what is held at the marks."""
+    return Usd(cash + bid_value)
+
+
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
     """Our money at one time; `deposits` is net of what was taken out."""
@@ -74,7 +79,7 @@ class EquityPoint:
     @property
     def equity(self) -> Usd:
         """Return cash plus what is held at the marks."""
-        return Usd(self.cash + self.bid_value)
+        return equity_of(self.cash, self.bid_value)
 
     @property
     def pnl(self) -> Usd:
