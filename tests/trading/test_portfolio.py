@@ -1,12 +1,12 @@
 """The whole portfolio's P&L adds up."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from tests.trading.scene import price, shares, usd
@@ -22,7 +22,7 @@ from trading.portfolio import (
     pnl_by,
     realised_by_day,
 )
-from trading.positions import PositionFill, fold_position
+from trading.positions import PositionFigures, PositionFill, fold_position
 from trading.types import (
     MICRO,
     ZERO,
@@ -41,6 +41,7 @@ AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CONFIRMED, MATCHED, FAILED = Settlement.CONFIRMED, Settlement.MATCHED, Settlement.FAILED
 WHALES = tuple(Wallet(f"0x{n}") for n in range(2))
 MARKETS = tuple(ConditionId(f"0xm{n}") for n in range(2))
+FOLD = fold_position
 PAYOUTS = (Price(Decimal(0)), Price(Decimal("0.5")), Price(Decimal(1)))
 
 
@@ -272,6 +273,10 @@ def take(books: Books, step: tuple[object, ...]) -> None:
 def test_realised_and_unrealised_are_cash_and_worth_less_deposits(
     steps: list[tuple[object, ...]],
 ) -> None:
+    assert_identity(steps)
+
+
+def assert_identity(steps: Sequence[tuple[object, ...]]) -> None:
     books = Books()
     for step in steps:
         take(books, step)
@@ -281,6 +286,45 @@ def test_realised_and_unrealised_are_cash_and_worth_less_deposits(
         for key in (lambda p: p.whale, lambda p: p.condition_id, lambda p: p.position_id):
             parts = pnl_by(positions, key).values()
             assert sum((part.total for part in parts), ZERO) == total.total
+
+
+def without_fees(fills: Sequence[PositionFill]) -> PositionFigures:
+    return FOLD([replace(each, fee=Usd(ZERO)) for each in fills])
+
+
+def with_what_failed(fills: Sequence[PositionFill]) -> PositionFigures:
+    failed = [replace(each, settlement=CONFIRMED) for each in fills if each.settlement is FAILED]
+    return FOLD([*(each for each in fills if each.settlement is not FAILED), *failed])
+
+
+def with_what_is_pending(fills: Sequence[PositionFill]) -> PositionFigures:
+    figures = FOLD(fills)
+    return replace(figures, settled=figures.provisional)
+
+
+def to_the_cent(fills: Sequence[PositionFill]) -> PositionFigures:
+    figures = FOLD(fills)
+    cents = Usd(figures.settled.gross_pnl.quantize(Decimal("0.01")))
+    return replace(figures, settled=replace(figures.settled, gross_pnl=cents))
+
+
+@pytest.mark.parametrize(
+    "planted", [without_fees, with_what_failed, with_what_is_pending, to_the_cent]
+)
+def test_books_that_are_kept_wrongly_break_the_identity(
+    monkeypatch: pytest.MonkeyPatch, planted: Callable[[Sequence[PositionFill]], PositionFigures]
+) -> None:
+    def breaks(steps: Sequence[tuple[object, ...]]) -> bool:
+        try:
+            assert_identity(steps)
+        except AssertionError:
+            return True
+        return False
+
+    monkeypatch.setattr("tests.trading.test_portfolio.fold_position", planted)
+    steps = find(STEPS, breaks, settings=settings(max_examples=2_000, deadline=None))
+    monkeypatch.setattr("tests.trading.test_portfolio.fold_position", FOLD)
+    assert not breaks(steps)
 
 
 @given(STEPS)
