@@ -29,6 +29,7 @@ from exchange.port import (
 )
 from ingest.watch import PriceWatch, WatchPorts
 from storage.bell import PostgresBell
+from storage.level_port import exit_levels, kept_levels
 from storage.port import Levels, Mark, PositionRecord
 from storage.postgres import PostgresStore
 from storage.tables import events
@@ -280,7 +281,8 @@ async def test_a_level_that_a_person_moved_is_not_moved_back(room: Room, databas
     async with room.watching(database_url):
         await room.high_water_becomes("0.52")
         moved = Levels(price("0.30"), price("0.90"), None, price("0.52"))
-        await room.store.save_levels(position.position_id, moved, NOW)
+        seen = kept_levels(exit_levels(await room.position()))
+        assert await room.store.swap_levels(position.position_id, seen, moved)
         await room.high_water_becomes("0.53")
     assert (await room.position()).stop_loss_price == Decimal("0.30")
 
