@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from storage.views import (
@@ -36,15 +36,16 @@ class Answer:
         return self.text
 
 
-def answer_positions(rows: Sequence[PositionRow]) -> Answer:
-    """Write the open positions, with what each is worth now."""
-    header = ("STATE", "SIZE", "ENTRY", "MARK", "P&L", "STOP", "TARGET", "WHALE", "OUTCOME")
+def answer_positions(rows: Sequence[PositionRow], now: datetime) -> Answer:
+    """Write the open positions, with what each is worth now and how old that price is."""
+    header = ("STATE", "SIZE", "ENTRY", "MARK", "AGE", "P&L", "STOP", "TARGET", "WHALE", "OUTCOME")
     lines = [
         (
             row.record.state.value,
             short(row.record.size),
             short(row.record.avg_entry_price),
             short(row.mark_price),
+            _age(row.record.marked_at, now),
             usd(row.unrealised_pnl),
             short(row.record.stop_loss_price),
             short(row.record.take_profit_price),
@@ -54,6 +55,12 @@ def answer_positions(rows: Sequence[PositionRow]) -> Answer:
         for row in rows
     ]
     return Answer([_position(row) for row in rows], table(header, lines, "no open positions"))
+
+
+def _age(marked_at: datetime | None, now: datetime) -> str:
+    return (
+        "-" if marked_at is None else f"{max(now - marked_at, timedelta(0)).total_seconds():.0f} s"
+    )
 
 
 def _position(row: PositionRow) -> Mapping[str, object]:

@@ -127,7 +127,7 @@ async def _answer(store: PostgresStore, command: str) -> Answer:
             today = await list_coverage(store, now.date())
             return with_feeds(status, today, await list_silences(store))
         case "positions":
-            return answer_positions(await list_position_rows(store, ROWS_MAX))
+            return answer_positions(await list_position_rows(store, ROWS_MAX), now)
         case "trades":
             return answer_trades(await list_trade_rows(store, TradeFilter(TRADES_SHOWN)))
         case "whales":

@@ -64,6 +64,9 @@ async def test_positions_are_shown_with_what_they_are_worth(stack: Stack) -> Non
     assert (row["settled_cost"], row["bid_value"], row["payout"]) == ("50", "60", None)
     header, line = answer.as_text().splitlines()
     assert header.startswith("STATE")
+    assert header.split()[4] == "AGE"
+    seconds, unit = line.split()[4:6]
+    assert (int(seconds) > 60, unit) == (True, "s"), "it was marked long before"
     assert "Deep-Blue (invented)" in line
     assert "$10.00" in line
 
