@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from random import Random
 
 from exchange.polymarket.endpoints import VenueAccess
@@ -105,7 +106,7 @@ class RtdsCopy:
         """Share `merger` with the other sockets."""
         self._merger = merger
         self._number = number
-        self._heard: OrderedDict[str, None] = OrderedDict()
+        self._heard: OrderedDict[bytes, None] = OrderedDict()
 
     def is_repeated(self, message: ActivityMessage) -> bool:
         """Tell whether this very message was heard on this socket before.
@@ -116,7 +117,7 @@ class RtdsCopy:
         if not message.timestamp:
             return False
         payload = json.dumps(message.payload, default=str, sort_keys=True)
-        key = f"{message.type} {message.timestamp} {payload}"
+        key = sha256(f"{message.type} {message.timestamp} {payload}".encode()).digest()
         is_known = key in self._heard
         self._heard[key] = None
         if len(self._heard) > HEARD_MAX:

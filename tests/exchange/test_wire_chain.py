@@ -4,7 +4,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ from tests.exchange.chain_logs import FillTerms, log_row
 from tests.exchange.samples import HASH, WHALE, YES
 from trading.types import Side
 
+ORDER_FILLED_DATA = ["uint8", "uint256", "uint256", "uint256", "uint256", "bytes32", "bytes32"]
 OTHER = "0x" + "00" * 12 + "99" * 20
 
 
@@ -109,3 +110,64 @@ def test_whatever_a_node_says_is_read_or_refused(payload: dict[str, object]) -> 
         parse(RpcMessage, payload)
     with contextlib.suppress(WireError):
         fill_of(parse(LogRow, log_row(None, **payload)))
+
+
+@given(
+    side=st.sampled_from([0, 1]),
+    token=st.integers(0, 2**256 - 1),
+    amounts=st.tuples(st.integers(1, 10**20), st.integers(1, 10**20), st.integers(0, 10**20)),
+    tail=st.tuples(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32)),
+    wallets=st.tuples(st.integers(0, 2**160 - 1), st.integers(0, 2**160 - 1)),
+)
+def test_the_decoder_agrees_with_the_abi_on_any_log(
+    side: int,
+    token: int,
+    amounts: tuple[int, int, int],
+    tail: tuple[bytes, bytes],
+    wallets: tuple[int, int],
+) -> None:
+    data = encode(ORDER_FILLED_DATA, [side, token, *amounts, *tail])
+    maker, taker = (encode(["address"], [f"0x{w:040x}"]).hex() for w in wallets)
+    topics = [ORDER_FILLED, "0x" + "12" * 32, "0x" + maker, "0x" + taker]
+    fill = fill_of(parse(LogRow, log_row(None, data="0x" + data.hex(), topics=topics)))
+    found_side, found_token, making, taking, fee, *_ = decode(ORDER_FILLED_DATA, data)
+    cost, size = (making, taking) if found_side == 0 else (taking, making)
+    assert fill.side is (Side.BUY if found_side == 0 else Side.SELL)
+    assert fill.token_id == str(found_token)
+    assert (fill.cost * 10**6, fill.size * 10**6, fill.fee * 10**6) == (cost, size, fee)
+    assert fill.wallet == decode(["address"], bytes.fromhex(maker))[0]
+    assert fill.is_taker is (decode(["address"], bytes.fromhex(taker))[0] == EXCHANGE_V2)
+
+
+def _by_hand(order: str, wallet: str, counterparty: str, *words: int) -> dict[str, object]:
+    """Write a log word by word, as the contract's event is declared."""
+    data = "0x" + "".join(f"{word:064x}" for word in (*words, 0, 0))
+    topics = [ORDER_FILLED, order, "0x" + "0" * 24 + wallet, "0x" + "0" * 24 + counterparty]
+    return log_row(None, data=data, topics=topics)
+
+
+def test_one_match_worked_by_hand_names_both_sides_rightly() -> None:
+    """A sells 200 YES at 0.60 to B, who takes: one log for the maker, one for the taker.
+
+    And C, who takes too, buys 50 NO at 0.41 against D, who makes a bid of 0.59 for YES: both buy.
+    """
+    exchange = EXCHANGE_V2[2:]
+    a, b, c, d = ("a1" * 20, "b2" * 20, "c3" * 20, "d4" * 20)
+    yes, no, order = 111, 222, "0x" + "12" * 32
+    rows = [
+        _by_hand(order, a, b, 1, yes, 200_000_000, 120_000_000, 0),
+        _by_hand(order, b, exchange, 0, yes, 120_000_000, 200_000_000, 1_200_000),
+        _by_hand(order, d, c, 0, yes, 29_500_000, 50_000_000, 0),
+        _by_hand(order, c, exchange, 0, no, 20_500_000, 50_000_000, 500_000),
+    ]
+    told = [fill_of(parse(LogRow, row)) for row in rows]
+    found: list[tuple[object, ...]] = [
+        (f.wallet[2:], f.side, f.token_id, f.size, f.cost / f.size, f.is_taker) for f in told
+    ]
+    assert found == [
+        (a, Side.SELL, "111", 200, Decimal("0.6"), False),
+        (b, Side.BUY, "111", 200, Decimal("0.6"), True),
+        (d, Side.BUY, "111", 50, Decimal("0.59"), False),
+        (c, Side.BUY, "222", 50, Decimal("0.41"), True),
+    ]
+    assert [f.fee for f in told] == [0, Decimal("1.2"), 0, Decimal("0.5")]
