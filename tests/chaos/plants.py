@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from exchange.polymarket.client import PolymarketGateway
-from storage import settle
+from storage import breakers, money, reserve, settle
 from storage.book_tables import orders
 from storage.orders import load_trades
 from storage.postgres import PostgresStore
+from trading.breakers import Standing
 from trading.orders import Intent
+from trading.rules import RiskRules
 from trading.submits import SubmitAnswer
 from trading.types import OrderHash, OrderState
 
@@ -74,8 +76,20 @@ def release_on_terminal() -> None:
     settle.load_trades = hasty  # type: ignore[assignment,attr-defined]
 
 
+def no_breakers() -> None:
+    """Believe that nothing halts entries."""
+
+    def nothing(standing: Standing, now: datetime, rules: RiskRules) -> str:
+        del standing, now, rules
+        return ""
+
+    for module in (breakers, reserve, money):
+        module.entries_halt = nothing  # type: ignore[attr-defined]
+
+
 PLANTS: Mapping[str, Callable[[], None]] = {
     "new-salt": new_salt,
+    "no-breakers": no_breakers,
     "no-fencing": no_fencing,
     "release-on-terminal": release_on_terminal,
 }

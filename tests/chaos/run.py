@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 
 from tests.chaos.audit import audit
 from tests.chaos.books import Books
@@ -21,6 +22,7 @@ from tests.chaos.figures import measure
 from tests.chaos.kill_plan import plan_kills
 from tests.chaos.killer import Killer
 from tests.chaos.load_plan import FIRST_AT_S, Caps, plan_load
+from tests.chaos.loss import Loss, lose_the_day, make_up_for_it
 from tests.chaos.options import ChaosOptions
 from tests.chaos.rest import PROGRESS_S, look, until_rest
 from tests.chaos.sampler import Sampler
@@ -30,6 +32,8 @@ from tests.chaos.verdict import Conduct, Verdict
 
 TAIL_SHARE = 0.1  # of the load, from the last whale order until the faults stop
 TAIL_S_MAX = 35.0  # an entry may rest and be tried again for two minutes
+LOSE_S_MAX = 30.0
+LOSE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 HEAVY = ("postgres", "temporal", "paper", "valkey")
 
 Say = Callable[[str], None]
@@ -43,6 +47,7 @@ class Weather:
     faults: Mapping[str, int]
     faults_refused: str
     machine_load: float
+    loss: Loss | None = None
 
 
 async def run_chaos(options: ChaosOptions, say: Say) -> Verdict:
@@ -96,12 +101,13 @@ async def _run(options: ChaosOptions, scene: Scene, say: Say, began_s: float) ->
         quiescent_s=quiescent_s,
     )
     books = await _filled(books, options, scene)
+    loss = weather.loss.seen_in(books) if weather.loss is not None else None
     return Verdict(
         options=options,
         plan=plan,
         books=books,
         figures=measure(books),
-        violations=tuple(audit(books)),
+        violations=(*audit(books), *(loss.violations() if loss is not None else ())),
         conduct=_conduct(scene, weather, time.perf_counter() - began_s),
         home=scene.home,
     )
@@ -118,13 +124,39 @@ async def _trade(options: ChaosOptions, scene: Scene, say: Say) -> tuple[Weather
     async with asyncio.TaskGroup() as group:
         telling = group.create_task(_tell(options, scene, killer, say))
         striking = group.create_task(killer.run(started_s))
-        await asyncio.sleep(plan.ends_at_s + min(TAIL_S_MAX, TAIL_SHARE * plan.ends_at_s))
+        loss = await _load(options, scene)
         await striking
         telling.cancel()
     faults = {} if refused else await _end_faults(options, scene)
     say("the load is over, faults and kills have stopped")
-    weather = Weather(killer, faults, refused, os.getloadavg()[0])
+    if loss is not None:
+        await make_up_for_it(scene.addresses.database_url)
+    weather = Weather(killer, faults, refused, os.getloadavg()[0], loss)
     return weather, await until_rest(scene, options.trades, say)
+
+
+async def _load(options: ChaosOptions, scene: Scene) -> Loss | None:
+    """Wait until the load is over; in its middle the day may be lost."""
+    ends_at_s = scene.plan.ends_at_s
+    tail_s = min(TAIL_S_MAX, TAIL_SHARE * ends_at_s)
+    if not options.loses_day:
+        await asyncio.sleep(ends_at_s + tail_s)
+        return None
+    began_s = time.monotonic()
+    await asyncio.sleep(ends_at_s / 2)
+    loss = await _lost(scene)
+    await asyncio.sleep(max(ends_at_s + tail_s - (time.monotonic() - began_s), 0))
+    return loss
+
+
+async def _lost(scene: Scene) -> Loss:
+    """Lose the day, whatever is away just then."""
+    async with asyncio.timeout(LOSE_S_MAX):
+        while True:
+            try:
+                return await lose_the_day(scene.addresses.database_url, scene.wallet)
+            except LOSE_ERRORS:
+                await asyncio.sleep(0.2)
 
 
 async def _tell(options: ChaosOptions, scene: Scene, killer: Killer, say: Say) -> None:

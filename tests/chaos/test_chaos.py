@@ -73,6 +73,23 @@ def test_twenty_trades_survive_four_kills(home: Path) -> None:
 
 
 @pytest.mark.acceptance
+def test_a_day_lost_in_the_middle_stops_entries_while_exits_go_on(home: Path) -> None:
+    words = ("--trades", "40", "--kills", "4", "--seed", "7", "--fills", "1", "--lose-day")
+    ended = run(home, *words, "--order-type", "FAK")
+    assert ended.report["violations"] == {}, ended.told
+    assert "ENTRIES_HALTED" in ended.report["signals_refused"], ended.told  # type: ignore[operator]
+    rmtree(home.parent)
+
+
+@pytest.mark.acceptance
+def test_entries_that_are_sent_after_a_lost_day_are_caught(home: Path) -> None:
+    words = ("--trades", "40", "--kills", "0", "--seed", "7", "--fills", "1", "--lose-day")
+    ended = run(home, *words, "--order-type", "FAK", "--plant", "no-breakers")
+    assert "L1" in ended.report["violations"], ended.told  # type: ignore[operator]
+    rmtree(home.parent)
+
+
+@pytest.mark.acceptance
 def test_a_planted_bug_is_caught(home: Path) -> None:
     words = ("--trades", "60", "--kills", "6", "--seed", "7", "--rate", "1", "--plant", "new-salt")
     ended = run(home, *words)
