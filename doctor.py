@@ -53,6 +53,7 @@ from process import BUILD, utc_now
 from settings import Settings, TradingMode
 from signer.client import SignerLink
 from storage.port import StorageError
+from storage.postgres import PostgresStore
 from temporal_access import connect_temporal
 from venue_file import load_venue
 
@@ -94,6 +95,9 @@ async def run_doctor(settings: Settings) -> tuple[Examination, str]:
 async def admit(settings: Settings, *, holds_key: bool) -> None:
     """Let a process begin in live mode only when nothing is red; what is amber is warned of.
 
+    Where positions are open it begins all the same, for their exits must not wait: entries are
+    halted until a person clears that.
+
     Raises:
         UnfitError: something is red.
     """
@@ -104,9 +108,27 @@ async def admit(settings: Settings, *, holds_key: bool) -> None:
     for finding in found.of(Level.AMBER):
         log.warning("not_all_is_well", **finding.as_json())
     red = found.of(Level.RED)
-    if red:
+    if red and not await _halt_instead(settings, red):
         words = "\n".join(f"  {finding.describe()}" for finding in red)
         raise UnfitError(f"live trading does not begin while something is red:\n{words}")
+
+
+async def _halt_instead(settings: Settings, red: Sequence[Finding]) -> bool:
+    """Halt entries where positions are open, and tell so; return False where none is known."""
+    reason = f"begun for exits only: {'; '.join(finding.describe() for finding in red)}"
+    try:
+        wallet = load_account(settings).funder
+        store = PostgresStore(settings.database_url, settings.rules.risk, wallet, pool_size=1)
+        try:
+            if not await store.list_open():
+                return False
+            await store.halt_wallet(reason, utc_now())
+        finally:
+            await store.close()
+    except (AccountError, StorageError):
+        return False
+    log.error("begun_for_exits_only", reason=reason)
+    return True
 
 
 async def _checks(settings: Settings, stack: AsyncExitStack, *, holds_key: bool) -> Sequence[Check]:

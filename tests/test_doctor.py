@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
-from account import open_account, open_wallet, wallet_file
+from account import USER_FILE, open_account, open_wallet, wallet_file
 from doctor import UnfitError, admit, run_doctor
 from doctor_findings import LIMIT_S, Examination, Finding, Level
 from doctor_page import as_json
@@ -29,8 +29,12 @@ from launch import ROOT, _examine
 from settings import Settings, TradingMode
 from signer.frames import Document
 from signer.server import SocketPlace, serving
+from storage.clearing import list_halts
 from storage.migrate import migrate
+from storage.postgres import PostgresStore
 from tests.exchange.venue_process import running_venue
+from tests.storage.builders import NOW, WALLET, bought, market, usd
+from trading.rules import RiskRules
 from trading.types import SignatureType
 
 NOWHERE = "127.0.0.1:9"
@@ -328,3 +332,24 @@ async def test_a_signer_is_asked_whom_it_signs_for(
         assert (await clinic.find("signer's socket", **signing)).level is Level.RED
     with pytest.raises(UnfitError, match="keys: "):
         await admit(clinic.settings(**signing), holds_key=True)
+
+
+async def test_with_positions_open_it_begins_for_their_exits_alone(
+    clinic: Clinic, venue: VenueAccess, durable_url: str
+) -> None:
+    await keep_user(clinic, venue)
+    store = PostgresStore(durable_url, RiskRules(), WALLET, pool_size=2)
+    kept = clinic.given["home"] / USER_FILE  # type: ignore[operator]
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "funder": WALLET}))
+    await store.record_deposit(usd(10_000), "bankroll", NOW)
+    await store.acquire_lease(WALLET, "us", NOW)
+    await store.save_market(market(), NOW)
+    await plan(venue, {"at": "account", "fault": "geoblocked", "text": "KP"})
+    with pytest.raises(UnfitError):
+        await admit(clinic.settings(), holds_key=False)
+    await bought(store)
+    await admit(clinic.settings(), holds_key=False)
+    (halt,) = await list_halts(store)
+    assert halt.key == WALLET
+    assert halt.reason.startswith("begun for exits only: geoblock: expected a place")
+    await store.close()
