@@ -19,6 +19,7 @@ KEPT_FOR_US = frozenset(
     {"api-user.json", "addresses.json", "codec-keys", "codec-token", "codec-url"}
 )
 """Files of a home whose only purpose is to hold a secret; their mode is checked instead."""
+_MADE_FOR_SECRETS = ("paper-wallet-", "venue.db")  # the local venue knows the keys it gave out
 _PAGES = (
     *("/", "/api/status", "/api/positions", "/api/trades", "/api/orders", "/api/risk"),
     *("/api/feeds", "/api/equity", "/api/pnl", "/api/reviews", "/api/events", "/api/kills"),
@@ -65,8 +66,8 @@ class Search:
     def look_at_files(self, folder: Path) -> None:
         """Look through everything below a folder but the files that are made for secrets."""
         for path in sorted(folder.rglob("*")):
-            is_wallet = path.name.startswith("paper-wallet-")
-            if path.is_file() and path.name not in KEPT_FOR_US and not is_wallet:
+            is_made_for_it = path.name in KEPT_FOR_US or path.name.startswith(_MADE_FOR_SECRETS)
+            if path.is_file() and not is_made_for_it:
                 self.look_at_file(path)
 
     def look_at_processes(

@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -263,22 +263,29 @@ async def guarded_valkey(folder: Path, password: str) -> AsyncIterator[str]:
 
 
 @pytest.mark.acceptance
-@pytest.mark.parametrize("is_encrypted", [True, False], ids=["codec", "plain"])
+@pytest.mark.parametrize(
+    ("tape", "is_encrypted"),
+    [("still", True), ("still", False), ("shipped", True)],
+    ids=["codec", "plain", "whole"],
+)
 async def test_a_whole_run_with_faults_leaves_planted_secrets_nowhere(
+    tape: str,
     is_encrypted: bool,
     canaries: Canaries,
     folder: Path,
+    still_words: Sequence[str],
     database_server: DatabaseServer,
     empty_database_url: str,
 ) -> None:
     words = canaries.words
-    home = folder / ("sealed" if is_encrypted else "open")
+    home = folder / f"{tape}-{'sealed' if is_encrypted else 'open'}"
+    played = still_words if tape == "still" else ("--speed", "20")
     password = quote(words[POSTGRES], safe="")
     database_url = empty_database_url.replace("postgres@", f"postgres:{password}@")
     codec = {"WHALECOPY_CODEC_KEYS": str(canaries.key_file)} if is_encrypted else {}
     async with guarded_valkey(folder / f"v-{home.name}", words[REDIS]) as redis_url:
         env = canaries.environment(DATABASE_URL=database_url, REDIS_URL=redis_url, **codec)
-        run = Run(home, "--speed", "20", "--markets", "2", env=env)
+        run = Run(home, *played, env=env)
         try:
             search = Search(words)
             await run.until(lambda: run.is_over or "Temporal UI" in run.told(), 300, "a stack")
@@ -294,6 +301,7 @@ async def test_a_whole_run_with_faults_leaves_planted_secrets_nowhere(
     control = Search(ONLY_IN_PAYLOADS)
     control.look_at_files(home / "temporal")
     assert_balanced(ended)
+    assert ended.number("signals_copied") >= 1, ended.told
     assert search.hits == []
     assert rows > 100
     assert len(search.secrets) == (11 if is_encrypted else 10)
