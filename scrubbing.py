@@ -41,6 +41,7 @@ class Scrubber:
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+        self._lowered: tuple[str, ...] = ()
 
     def learn(self, *secrets: str | None) -> None:
         """Remember secrets; None and what is too short to be one are passed over."""
@@ -53,11 +54,15 @@ class Scrubber:
             longest_first = sorted(self._known, key=len, reverse=True)
             words = "|".join(re.escape(word) for word in longest_first)
             self._pattern = re.compile(words, re.IGNORECASE)
+            self._lowered = tuple({word.lower() for word in longest_first})
 
     def scrub_text(self, text: str) -> str:
         """Return a text without secrets."""
-        pattern = self._pattern
-        if pattern is not None:
+        pattern, lower = self._pattern, text.lower()
+        is_found = any(
+            word in lower for word in self._lowered
+        )  # the pattern alone takes four times as long
+        if pattern is not None and is_found:
             text = pattern.sub(HIDDEN, text)
         text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
         return _NAMED.sub(rf"\g<name>\g<sign>\g<quote>{HIDDEN}", text)

@@ -169,6 +169,15 @@ def modes_of_secret_files(home: Path) -> Mapping[str, int]:
     }
 
 
+async def count_rows(database_url: str, table: str) -> int:
+    """Return how many rows a table has."""
+    connection = await asyncpg.connect(plain_url(database_url))
+    try:
+        return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
+    finally:
+        await connection.close()
+
+
 async def cut_sessions(database_url: str) -> int:
     """End every session of a database, so that everybody's next statement fails."""
     connection = await asyncpg.connect(plain_url(database_url))
