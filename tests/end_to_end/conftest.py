@@ -107,7 +107,7 @@ async def _status_of(url: str) -> int:
 
 @pytest.fixture(scope="session")
 async def broken_plays(folder: Path, still_words: Sequence[str]) -> Broken:
-    """A wallet of type 0: `up` is killed at its first order, the next play's worker at its own."""
+    """A wallet of type 0: `up` is killed at its first order, the next worker and signer later."""
     home = folder / "zero"
     gone_after_s, orders = await _killed(Run(home, *still_words, env=AS_EOA))
     run = Run(home, *still_words, env=AS_EOA)
@@ -115,6 +115,8 @@ async def broken_plays(folder: Path, still_words: Sequence[str]) -> Broken:
         await run.until_playing()
         await run.until_ordered(len(orders))
         (worker,) = run.pids("worker.py")
+        for signer in run.pids("signer"):  # closed to all but root
+            os.kill(signer, signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
         (worker_after,) = await run.until(
             lambda: [pid for pid in run.pids("worker.py") if pid != worker],

@@ -1,5 +1,9 @@
 """What a power cut does to one process is survived: no process stays, no book goes wrong."""
 
+import os
+
+import pytest
+
 from tests.end_to_end.conftest import Broken
 from tests.end_to_end.test_replay import assert_balanced
 
@@ -23,6 +27,13 @@ def test_a_killed_worker_is_started_again_and_the_books_balance(broken_plays: Br
     assert "worker-1 restarted" in broken_plays.ended.told
     assert_balanced(broken_plays.ended)
     assert broken_plays.ended.number("signals_copied") >= 1, broken_plays.ended.told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees which stack it belongs to")
+def test_a_killed_signer_is_started_again_and_nothing_is_lost(broken_plays: Broken) -> None:
+    assert "signer died" in broken_plays.ended.told
+    assert "signer restarted" in broken_plays.ended.told
+    assert_balanced(broken_plays.ended)
 
 
 def test_nothing_is_sent_twice_through_two_kills(broken_plays: Broken) -> None:
