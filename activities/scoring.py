@@ -1,5 +1,6 @@
 """Score followed wallets by their histories, and pause those whose edge is gone."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -88,7 +89,7 @@ class ScoringActivities:
             return replace(tally, after=wallet, failed=tally.failed + 1)
         now = self._clock()
         trades = [ClosedTrade(c.closed_at, c.cost, c.pnl, c.category) for c in closed]
-        record = study(trades, now)
+        record = await asyncio.to_thread(study, trades, now)
         if not await self._ports.scores.save_score(wallet, record, now):
             return replace(tally, after=wallet, failed=tally.failed + 1)
         is_gone = await self._judge_edge(wallet, trades, now)

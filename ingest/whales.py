@@ -107,7 +107,7 @@ class WhaleBook:
             return
         now = self._clock()
         trades = [ClosedTrade(c.closed_at, c.cost, c.pnl, c.category) for c in closed]
-        record = study(trades, now)
+        record = await asyncio.to_thread(study, trades, now)
         await self._facts.save_whale(record_of(wallet, record, leader), now)
         await self._facts.save_score(wallet, record, now)
         if record.baseline is not None:
