@@ -55,7 +55,7 @@ class ChainLedger:
         same = known.logs.get(log.log_index)
         if same is not None and same.block_hash == log.block_hash:
             return ()
-        if same is not None and same.fill.block_number == log.block_number:
+        if same is not None and _terms(same.fill) == _terms(fill):
             self._bury((log.transaction_hash, same.block_hash, log.log_index), node)
             known.logs[log.log_index] = replace(same, block_hash=log.block_hash)
             return ()  # another block of the same height, and nothing else is new
@@ -142,3 +142,8 @@ class ChainLedger:
 def key_of(log: LogRow) -> LogKey:
     """Return what tells a log from all others on all forks."""
     return log.transaction_hash, log.block_hash, log.log_index
+
+
+def _terms(fill: WhaleFill) -> tuple[object, ...]:
+    """Return what is filled at which height: another block may put another log at an index."""
+    return fill.block_number, fill.order_hash, fill.token_id, fill.side, fill.size, fill.price

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -130,3 +131,16 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ledger.hear(1, log, fill)
         assert ledger.hear(1, log.model_copy(update={"removed": True}), replace(fill, removed=True))
     assert len(ledger.told_alone(100, 2)) <= 2
+
+
+def test_a_block_of_the_same_height_may_put_another_log_at_an_index() -> None:
+    """Two orders of one transaction move up by one index; the second one is told first."""
+    ledger = ChainLedger()
+    counted = Decimal(0)
+    told = [(A, 9, "700"), (A, 10, "400"), (B, 9, "400"), (B, 8, "700")]
+    for fork, index, size in told:
+        log = parse(LogRow, log_row(None, blockHash=fork, logIndex=hex(index)))
+        fill = whale_fill(size, tx=TX, log_index=index, block_number=70)
+        for each in ledger.hear(1, log, fill):
+            counted += -each.size if each.removed else each.size
+    assert counted == 1100
