@@ -89,7 +89,7 @@ def _book(at: int, name: str, bid: int) -> Snapshot:
     return Snapshot(at, name, bids, asks)
 
 
-async def buy_all(stand: Stand, ready_at_ms: float) -> int:
+async def buy_all(stand: Stand, ready_at_ms: float, batch: int = BATCH) -> int:
     """Have a position of every token bought; return how many are open with levels."""
     while True:
         held = await stand.store.list_open()
@@ -98,7 +98,7 @@ async def buy_all(stand: Stand, ready_at_ms: float) -> int:
             return sum(p.state is PositionState.OPEN for p in has_levels)
         known = {position.token_id for position in held}
         wanted = [token for token in stand.tokens if token.token_id not in known]
-        for token in wanted[:BATCH]:
+        for token in wanted[:batch]:
             await stand.store.record_signal(make_signal(token), now())
         await asyncio.sleep(BATCH_S)
 

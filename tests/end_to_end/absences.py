@@ -27,6 +27,7 @@ from workflows import names
 
 POLL_S = 0.2
 READY_S = 180.0
+AT_ONCE = 5  # entries: a busy machine must send each before it is too old
 LISTENER, WORKER, TEMPORAL = "ingest", "worker-1", "temporal"
 POSITIONS = """
     SELECT position_id, token_id, status, size, exit_epoch, exit_reason FROM positions
@@ -190,6 +191,6 @@ async def open_scene(falls: Falls) -> AsyncIterator[Scene]:
         assert isinstance(play, dict), "a play is told as an object"
         scene = Scene(stand, falls, float(play["started_at"]))
         ready_at_ms = scene.started_ms + falls.ready_s * 1000
-        bought = await buy_all(stand, ready_at_ms)
+        bought = await buy_all(stand, ready_at_ms, AT_ONCE)
         assert bought == falls.positions, f"expected {falls.positions} positions, {bought} are held"
         yield scene
