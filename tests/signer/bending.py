@@ -80,9 +80,8 @@ def _timestamp(order: OrderFacts, rng: random.Random) -> Bent:
 def _amount(order: OrderFacts, rng: random.Random) -> Bent:
     name = rng.choice(("maker_amount", "taker_amount"))
     had = getattr(order.unsigned, name)
-    return _just(
-        resigned(order, **{name: max(1, had * rng.randint(2, 1000) // rng.choice((1, 999)))})
-    )
+    other = max(1, had * rng.randint(2, 1000) // rng.choice((1, 999)))
+    return _just(resigned(order, **{name: other + (other == had)}))
 
 
 def _side(order: OrderFacts, rng: random.Random) -> Bent:
