@@ -303,8 +303,8 @@ async def test_a_whole_run_with_faults_leaves_planted_secrets_nowhere(
     control.look_at_files(home / "temporal")
     assert search.hits == []
     assert_balanced(ended)
-    assert ended.number("signals_copied") >= 1, ended.told
-    assert rows > 100
+    assert ended.number("signals_terminal") >= 1, ended.told
+    assert rows > 20
     assert len(search.secrets) == (11 if is_encrypted else 10)
     assert bool(control.hits) is not is_encrypted
 
