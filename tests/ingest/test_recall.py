@@ -57,6 +57,7 @@ class World:
     trades: list[Trade] = field(default_factory=list)
     gathered: list[Aggregation] = field(default_factory=list)
     removals: int = 0
+    forks: int = 0
 
     def __post_init__(self) -> None:
         self.aggregator = Aggregator(AggregationRules())
@@ -128,11 +129,16 @@ class World:
         """Replace a block: its transactions go to the end of the next one, but for their logs."""
         old_hash, trades = self.blocks[number]
         gone = [{**row, "removed": True} for row in self.logs(number)]
-        self.blocks[number] = (old_hash[:-1] + "f", trades[1:])
+        self.blocks[number] = (self.other(old_hash), trades[1:])
         next_hash, others = self.blocks[number + 1]
-        self.blocks[number + 1] = (next_hash[:-1] + "f", [*others, *trades[:1]])
+        self.blocks[number + 1] = (self.other(next_hash), [*others, *trades[:1]])
         for node in self.nodes:
             await node.hear_reorganised(number, gone)
+
+    def other(self, block_hash: str) -> str:
+        """Return a hash that no block had."""
+        self.forks += 1
+        return f"{block_hash[:34]}{self.forks:032x}"
 
     async def poll_record(self) -> None:
         """Ask for the last six minutes; each answer lacks some rows."""
