@@ -23,6 +23,7 @@ from tests.end_to_end.test_replay import assert_balanced
 
 pytestmark = pytest.mark.acceptance  # its short twin is tests/exchange/test_redeemer.py
 WHOLE_TAPE_S = 3_600.0
+OURSELVES = ("--no-auto-redeem",)
 HALF = MICROS // 2
 # A void market, a negative-risk one that No wins, and one of Protocol V2 that Yes wins.
 ENDS = Ends(
@@ -38,6 +39,12 @@ class Redeemed:
     transactions: Sequence[Any]
     redemptions: Sequence[Any]  # of our wallet, those that paid
     held: Sequence[Any]  # tokens that are left in our wallet and worth something
+    voids: frozenset[str]  # markets that pay both outcomes a half
+
+    @property
+    def markets(self) -> frozenset[str]:
+        """Return the markets that paid us."""
+        return frozenset(one["condition_id"] for one in self.redemptions)
 
 
 def read_venue(home: Path) -> Redeemed:
@@ -63,7 +70,15 @@ def read_venue(home: Path) -> Redeemed:
         transactions=bodies["transactions"],
         redemptions=[one for one in ours if one["payout"]],
         held=[row for row in balances if row[0].lower() == funder and row[1] in worth and row[2]],
+        voids=frozenset(m["condition_id"] for m in markets if m["payouts"] == [HALF, HALF]),
     )
+
+
+def assert_void_paid_half(found: Redeemed) -> None:
+    """Assert that a void market paid us half a dollar for each share."""
+    paid = [one for one in found.redemptions if one["condition_id"] in found.voids]
+    assert paid, found
+    assert all(one["payout"] == one["size"] * HALF // MICROS for one in paid), paid
 
 
 def assert_redeemed(ended: Ended, home: Path) -> Redeemed:
@@ -80,7 +95,7 @@ def assert_redeemed(ended: Ended, home: Path) -> Redeemed:
 
 
 async def play(home: Path, *words: str, **env: str) -> Ended:
-    run = Run(home, "--no-auto-redeem", *words, env=env)
+    run = Run(home, *words, env=env)
     try:
         return await run.ended(WHOLE_TAPE_S)
     finally:
@@ -93,12 +108,24 @@ async def test_won_and_void_markets_are_redeemed_once_each(
 ) -> None:
     tape = write_still_tape(folder / "ends.tape", ENDS)
     home = folder / f"redeem-{signature_type}"
-    words = ("--tape", str(tape), "--speed", str(SPEED))
+    words = (*OURSELVES, "--tape", str(tape), "--speed", str(SPEED))
     ended = await play(home, *words, WHALECOPY_SIGNATURE_TYPE=signature_type)
     found = assert_redeemed(ended, home)
-    assert len({one["condition_id"] for one in found.redemptions}) >= 2, ended.told
+    assert len(found.markets) >= 2, ended.told
+    assert_void_paid_half(found)
+
+
+async def test_what_the_platform_redeems_is_booked_a_void_market_too(folder: Path) -> None:
+    tape = write_still_tape(folder / "ends.tape", ENDS)
+    home = folder / "redeem-platform"
+    ended = await play(home, "--tape", str(tape), "--speed", str(SPEED))
+    assert_balanced(ended)
+    found = read_venue(home)
+    assert found.held == [], ended.told
+    assert_void_paid_half(found)
 
 
 async def test_every_market_of_the_shipped_tape_is_redeemed(folder: Path) -> None:
     home = folder / "redeem-all"
-    assert_redeemed(await play(home, "--speed", "20"), home)
+    ended = await play(home, *OURSELVES, "--speed", "20")
+    assert len(assert_redeemed(ended, home).markets) >= 3, ended.told
