@@ -136,7 +136,8 @@ async def translated_errors() -> AsyncIterator[None]:
         if _is_passing(error) and not isinstance(error, ValueError):  # ValueError: our argument
             raise StorageUnavailableError(_describe(error)) from error
         raise StorageError(_describe(error)) from error
-    except (exc.TimeoutError, TimeoutError, OSError) as error:
+    except (exc.TimeoutError, TimeoutError, OSError, asyncpg.InternalClientError) as error:
+        # The driver's own error is what a connection says that was cut while it was set up.
         raise StorageUnavailableError(_describe(error)) from error
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,8 @@ SCHEMA_VERSION = "0017"
 START_WITHIN = timedelta(seconds=30)
 RETRY_S = 0.5
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_NO_HURRY = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""Between two statements a migration may compute for longer than a trade may."""
 _LOCK = 7_246_301  # any number of ours: one migration at a time per database
 
 
@@ -27,15 +30,17 @@ async def migrate(database_url: str) -> None:
         StorageUnavailableError: the database did not answer.
         StorageError: the database is newer than this code.
     """
+    upgrade = await asyncio.to_thread(_load_alembic)
     engine = open_engine(database_url, pool_size=1)
     try:
         async with translated_errors(), engine.begin() as connection:
+            await connection.execute(text(_NO_HURRY))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             found = await _version(connection)
             if found is not None and found > SCHEMA_VERSION:
                 raise StorageError(_wrong(found))
             if found != SCHEMA_VERSION:
-                await connection.run_sync(_upgrade)
+                await connection.run_sync(upgrade)
     finally:
         await engine.dispose()
 
@@ -89,10 +94,14 @@ async def _version(connection: AsyncConnection) -> str | None:
     return found
 
 
-def _upgrade(connection: Connection) -> None:
-    """Run Alembic on our connection; it is imported here since only a migration needs it."""
+def _load_alembic() -> Callable[[Connection], None]:
+    """Import what only a migration needs, which takes seconds on a busy machine."""
     command = importlib.import_module("alembic.command")
     config = importlib.import_module("alembic.config").Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    return upgrade

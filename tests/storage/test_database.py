@@ -1,9 +1,10 @@
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
-from storage.database import async_url, plain_url, storable
+from storage.database import async_url, plain_url, storable, translated_errors
 from storage.port import StorageError, StorageUnavailableError
 from storage.postgres import PostgresStore
 from tests.storage.test_lane import kill_all
@@ -106,3 +107,9 @@ async def test_a_pool_is_bounded_and_a_burst_waits(database_url: str) -> None:
         count = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert (await connection.execute(count)).scalar_one() <= 2
     await store.close()
+
+
+async def test_what_a_connection_says_that_is_cut_while_it_is_set_up_passes() -> None:
+    with pytest.raises(StorageUnavailableError, match="cannot switch to state 12"):
+        async with translated_errors():
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation")

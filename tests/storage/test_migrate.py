@@ -1,4 +1,5 @@
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -14,12 +15,13 @@ import storage.difference_tables
 import storage.exit_tables
 import storage.feed_tables
 import storage.holding_tables
+import storage.migrate
 import storage.pnl_tables
 import storage.redeem_tables
 import storage.tables
 import storage.throttle_tables
 import storage.watch_tables
-import storage.whale_tables  # noqa: F401
+import storage.whale_tables
 from storage.columns import metadata
 from storage.database import open_engine
 from storage.migrate import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate, wait_for_schema
@@ -125,3 +127,18 @@ async def test_a_process_waits_for_a_database_that_starts_but_not_for_another_sc
     answers = [StorageUnavailableError("away")] * 1000
     with pytest.raises(StorageUnavailableError, match=r"within 0:00:00.05"):
         await wait_for_schema(database_url, timedelta(milliseconds=50))
+
+
+async def test_a_migration_may_compute_for_longer_than_a_transaction_may_idle(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.database.STATEMENT_TIMEOUT_S", 0.25)  # idle: twice that
+    upgrade = storage.migrate._load_alembic()
+
+    def slowly(connection: Connection) -> None:
+        time.sleep(0.8)
+        upgrade(connection)
+
+    monkeypatch.setattr(storage.migrate, "_load_alembic", lambda: slowly)
+    await migrate(empty_database_url)
+    await check_schema(empty_database_url)
