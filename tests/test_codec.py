@@ -329,7 +329,7 @@ async def test_what_a_schedule_starts_reads_its_arguments(
             started = begun[0].action
             assert isinstance(started, ScheduleActionExecutionStartWorkflow)
             assert started.workflow_id != name
-            handle = client.get_workflow_handle_for(Talkative.run, started.workflow_id)
+            handle = client.get_workflow_handle(started.workflow_id)
             await handle.signal(Talkative.hear, WORDS)
             with pytest.raises(WorkflowFailureError) as failure:
                 await handle.result()
