@@ -75,7 +75,7 @@ class OrderFacts:
     """One committed order with all that bears on whether it may be signed.
 
     `reserved` is what its open reservation covers, `offered` what its own offer sells; None where
-    there is none.
+    there is none. `lowest` is how low a person lets the exit go that it belongs to.
     """
 
     intent_id: IntentId
@@ -98,6 +98,7 @@ class OrderFacts:
     reserved: Usd | None
     offered: Shares | None
     standing: Standing
+    lowest: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

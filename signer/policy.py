@@ -134,7 +134,8 @@ class Policy:
         """Price, cost and size are within the limits."""
         assert order.market is not None, "an order without a market was refused"
         is_entry = order.unsigned.side is Side.BUY
-        asked = Asked(order.unsigned.side, order.price, order.market.tick_size)
+        tick_size = order.market.tick_size
+        asked = Asked(order.unsigned.side, order.price, tick_size, order.lowest)
         whale_price = order.signal.price if is_entry and order.signal is not None else None
         breach = check_price(asked, self.limits.prices, whale_price)
         if breach is None and is_entry:

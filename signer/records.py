@@ -85,7 +85,7 @@ SELECT i.*, w.status, w.posts,
     p.status AS position_status, p.exit_epoch AS position_exit, p.settled_size,
     m.condition_id AS market, m.tick_size, m.version AS market_version,
     m.neg_risk AS market_neg_risk,
-    r.reserved, x.offered,
+    r.reserved, x.offered, e.lowest,
     CASE WHEN i.side = 'SELL' THEN {_OFFERED} ELSE 0 END AS all_offered,
     l.epoch AS lease_epoch, l.build AS lease_build,
     CASE WHEN i.side = 'BUY' THEN {_HALT} ELSE '' END AS halt,
@@ -101,6 +101,7 @@ LEFT JOIN tokens AS t ON t.token_id = i.token_id
 LEFT JOIN markets AS m ON m.condition_id = t.condition_id
 LEFT JOIN reservations AS r ON r.intent_id = i.intent_id AND r.released_at IS NULL
 LEFT JOIN offers AS x ON x.intent_id = i.intent_id AND x.released_at IS NULL
+LEFT JOIN exits AS e ON e.position_id = i.position_id AND e.exit_epoch = i.exit_epoch
 LEFT JOIN leases AS l ON l.wallet = i.maker
 WHERE i.order_hash = $1
 """  # noqa: S608
@@ -239,6 +240,7 @@ def _read_order(row: asyncpg.Record) -> OrderFacts:
             halt=row["halt"],
             open_orders=row["open_orders"],
         ),
+        lowest=None if row["lowest"] is None else Price(row["lowest"]),
     )
 
 

@@ -188,7 +188,7 @@ def exit_price(
     the floor, never rising from try to try; rounded up to the tick. A person may put the floor
     lower (`lowest`), never higher.
     """
-    floor = ceil_to_tick(rules.floor if lowest is None else min(rules.floor, lowest), tick_size)
+    floor = ceil_to_tick(exit_floor(rules, lowest), tick_size)
     if step > len(rules.ladder):
         return None
     if step == len(rules.ladder):
@@ -196,3 +196,8 @@ def exit_price(
     near = trigger - rules.ladder_ticks * tick_size
     price = min(near, trigger * (ONE - rules.ladder[step]))
     return min(max(ceil_to_tick(price, tick_size), floor), Price(ONE - tick_size))
+
+
+def exit_floor(rules: ExitRules, lowest: Price | None) -> Price:
+    """Return how low an exit may go: to the floor, or lower where a person says so (`lowest`)."""
+    return rules.floor if lowest is None else min(rules.floor, lowest)

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.exits import exit_floor
 from trading.rules import ExitRules, FilterRules, RiskRules, SlippageRules
 from trading.ticks import floor_to_tick, is_on_grid
 from trading.types import ONE, ZERO, Price, Reason, Shares, Side, Usd
@@ -93,11 +94,15 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An order's price as it will be signed, and the grid it must lie on."""
+    """An order's price as it will be signed, and the grid it must lie on.
+
+    `lowest`: a person lets this exit go down to it, even below the floor.
+    """
 
     side: Side
     price: Price
     tick_size: Price
+    lowest: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def check_price(asked: Asked, rules: PriceRules, whale_price: Price | None = Non
     """Hold a price against (0, 1), the tick, the band and, for an entry, the whale's price.
 
     An entry pays at most the whale's price, which was in its band, and 2 %; where that price is
-    not known, the band's own end and 2 %. An exit never goes below the floor.
+    not known, the band's own end and 2 %. An exit goes below the floor on a person's word only.
     """
     price, over = asked.price, ONE + rules.slippage.cap_over_whale
     if not price.is_finite() or not ZERO < price < ONE:
@@ -121,7 +126,7 @@ def check_price(asked: Asked, rules: PriceRules, whale_price: Price | None = Non
     if not is_on_grid(price, asked.tick_size):
         return Breach(Control.TICK, str(price), f"a multiple of {asked.tick_size}")
     if asked.side is Side.SELL:
-        low = rules.exits.floor
+        low = exit_floor(rules.exits, asked.lowest)
         return Breach(Control.BAND, str(price), f"{low} or more") if price < low else None
     if whale_price is None:
         high = rules.filters.price_max * over

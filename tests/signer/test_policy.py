@@ -144,3 +144,18 @@ def test_a_price_below_the_floor_of_exits_is_refused() -> None:
     refusal = policy().refuse(rehashed(fine), ask(fine), NOW)
     assert refusal is not None
     assert refusal.code is No.BAND
+
+
+@pytest.mark.parametrize(("lowest", "code"), [("0.005", None), ("0.006", No.BAND)])
+def test_a_person_lets_an_exit_go_below_the_floor_down_to_a_price(
+    lowest: str, code: No | None
+) -> None:
+    order = leaving(at="0.005")
+    assert order.market is not None
+    fine = replace(
+        order,
+        market=replace(order.market, tick_size=Price(Decimal("0.001"))),
+        lowest=Price(Decimal(lowest)),
+    )
+    refusal = policy().refuse(rehashed(fine), ask(fine), NOW)
+    assert (refusal and refusal.code) == code

@@ -19,6 +19,7 @@ from signer.records import PostgresRecords
 from signer.settings import SignerLimits
 from signer.tally import Tally
 from storage.builds import name_build
+from storage.exit_port import ExitPlan
 from storage.guard_port import Kill, KillSource
 from storage.postgres import PostgresStore
 from storage.redeem_port import Sending, SendingState
@@ -30,15 +31,20 @@ from tests.storage.builders import (
     NOW,
     WHALE,
     YES,
+    booked,
     entry,
+    leave,
     market,
+    price,
+    shares,
     signal,
+    trade,
     usd,
 )
 from trading.breakers import Breaker
 from trading.orders import Intent
 from trading.rules import RiskRules
-from trading.types import OrderState, SignatureType, Usd
+from trading.types import ExitReason, OrderState, SignatureType, Usd
 
 
 @pytest.fixture
@@ -189,6 +195,25 @@ async def test_what_was_sent_lately_is_read_the_oldest_first(
     facts = await facts_of(records, intent)
     assert (facts.copies, facts.state) == (1, OrderState.SENDING)
     assert refuse_overselling(facts) is None
+
+
+async def test_how_low_a_person_lets_an_exit_go_is_read(
+    books: PostgresStore, records: PostgresRecords
+) -> None:
+    bought = await committed(books)
+    assert await books.begin_sending(bought.order.order_hash, 1, NOW)
+    position = await booked(books, bought, trade(bought))
+    epoch = await books.begin_exit(position.position_id, ExitReason.OPERATOR, NOW)
+    sale = await books.commit_exit(leave(position.position_id, epoch=epoch, at="0.004"), NOW)
+    assert isinstance(sale, Intent)
+    assert (await facts_of(records, sale)).lowest is None
+    plan = ExitPlan(
+        position.position_id, epoch, ExitReason.OPERATOR, Decimal(1), shares("100"), NOW, ()
+    )
+    await books.fix_exit(plan)
+    assert (await facts_of(records, sale)).lowest is None
+    await books.lower_exit(position.position_id, price("0.004"))
+    assert (await facts_of(records, sale)).lowest == price("0.004")
 
 
 async def test_the_open_redemption_is_read(books: PostgresStore, records: PostgresRecords) -> None:

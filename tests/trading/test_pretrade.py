@@ -75,8 +75,12 @@ def test_an_entry_pays_no_more_than_the_whale_and_two_percent(
     assert breach is None or breach.reason is Reason.PRICE_OUT_OF_BAND
 
 
-def test_an_exit_never_goes_below_the_floor() -> None:
-    assert control(check_price(asked("0.009", Side.SELL, tick="0.001"), PRICES)) is Control.BAND
+def test_an_exit_goes_below_the_floor_on_a_persons_word_only() -> None:
+    low = asked("0.009", Side.SELL, tick="0.001")
+    assert control(check_price(low, PRICES)) is Control.BAND
+    for lowest, broken in (("0.009", None), ("0.0095", Control.BAND), ("0.5", Control.BAND)):
+        word = replace(low, lowest=Price(Decimal(lowest)))
+        assert control(check_price(word, PRICES)) is broken
 
 
 def test_without_the_whales_price_the_band_still_bounds_an_entry() -> None:
