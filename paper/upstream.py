@@ -93,11 +93,11 @@ class Upstream:
                 timeout=aiohttp.ClientTimeout(total=FORWARDED_S),
                 allow_redirects=False,
             ) as answer:
-                body = await answer.content.read(ANSWER_BYTES_MAX)
+                body = await _read_whole(answer)
                 return web.Response(
                     body=body, status=answer.status, content_type=answer.content_type
                 )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, UpstreamError) as error:
             text = f"the mirrored venue gave no answer: {type(error).__name__}"
             return web.json_response({"error": text}, status=502)
 
@@ -118,12 +118,20 @@ class Upstream:
                     return None
                 if answer.status != 200:
                     raise UpstreamError(f"expected HTTP 200 of {url}, received {answer.status}")
-                body = await answer.content.read(ANSWER_BYTES_MAX)
-                return read_json(body.decode())
+                return read_json((await _read_whole(answer)).decode())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UpstreamError(f"{url}: {type(error).__name__} {error}".strip()) from error
         except ValueError as error:
             raise UpstreamError(f"expected JSON of {url}: {error}") from error
+
+
+async def _read_whole(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > ANSWER_BYTES_MAX:
+            raise UpstreamError(f"expected {ANSWER_BYTES_MAX} bytes at most, received more")
+    return bytes(body)
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
