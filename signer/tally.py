@@ -69,7 +69,7 @@ class Tally:
         self._forget(now)
         if order.unsigned.side is Side.SELL:
             return self._refuse_exit(now)
-        return self._refuse_entry(order)
+        return self._refuse_entry(order, now)
 
     def count(self, order: OrderFacts, now: datetime) -> None:
         """Count an order that is signed now."""
@@ -88,8 +88,8 @@ class Tally:
             return SignRefusal(No.EXITS_PER_MIN, str(recent), str(self._limits.exits_per_min))
         return None
 
-    def _refuse_entry(self, order: OrderFacts) -> SignRefusal | None:
-        recent = self._recent(order)
+    def _refuse_entry(self, order: OrderFacts, now: datetime) -> SignRefusal | None:
+        recent = self._recent(order, now)
         breach = check_throttles(recent, order.cost_max, ThrottleCaps.of(self._limits.risk))
         if breach is not None:
             return refusal_of(breach)
@@ -98,12 +98,16 @@ class Tally:
             return SignRefusal(No.NOTIONAL_PER_DAY, str(spent), str(self._limits.usd_per_day))
         return None
 
-    def _recent(self, order: OrderFacts) -> RecentEntries:
-        """Count as the workers do: entries of the minute before this one's own creation."""
-        since = order.created_at - MINUTE
-        minute = [entry for entry in self._entries if entry.at > since]
+    def _recent(self, order: OrderFacts, now: datetime) -> RecentEntries:
+        """Count entries that were created within a minute, or ten for repeats, before now.
+
+        The worker that committed the last of them counted all of these. So in whatever order they
+        are signed, no entry is too many here that was not so there.
+        """
+        minute = [entry for entry in self._entries if entry.at > now - MINUTE]
         signal_id = None if order.signal is None else order.signal.signal_id
-        same = [e for e in self._entries if e.token_id == order.unsigned.token_id]
+        lately = [entry for entry in self._entries if entry.at > now - REMEMBERED]
+        same = [entry for entry in lately if entry.token_id == order.unsigned.token_id]
         return RecentEntries(
             open_orders=order.standing.open_orders,
             orders=len(minute),

@@ -39,6 +39,28 @@ def test_so_many_entries_of_a_minute_pass_and_the_next_minute_has_its_own() -> N
     assert signed(tally, on_another_token(at(entry("s9#1"), 61), 9)) is None
 
 
+def test_entries_that_a_worker_let_pass_are_not_too_many_in_whatever_order_they_are_signed() -> (
+    None
+):
+    tally = Tally(SignerLimits(orders_per_min=2, repeats=2))
+    assert signed(tally, entry("s1#1")) is None
+    early, late = at(entry("s2#1"), 59), on_another_token(at(entry("s3#1"), 61), 3)
+    for order in (late, early):  # s1 had left its minute when s3 was committed
+        assert tally.refuse(order, NOW + timedelta(seconds=62)) is None
+        tally.count(order, NOW + timedelta(seconds=62))
+    slow = at(entry("s4#1"), 600)  # as s1 leaves its ten minutes
+    assert tally.refuse(slow, NOW + timedelta(seconds=600)) is None
+
+
+def test_repeats_are_forgotten_by_their_own_time_whatever_was_signed_before_them() -> None:
+    tally = Tally(SignerLimits(repeats=2))
+    for order in (on_another_token(at(entry("s1#1"), 5), 1), entry("s2#1"), at(entry("s3#1"), 300)):
+        assert tally.refuse(order, NOW + timedelta(seconds=300)) is None
+        tally.count(order, order.created_at)
+    last = at(entry("s4#1"), 602)
+    assert signed(tally, last) is None
+
+
 def test_one_token_has_a_smaller_share_and_repeats_of_it_run_out() -> None:
     tally = Tally(SignerLimits(orders_per_min_token=2, repeats=9))
     assert [signed(tally, entry(f"s{n}#1")) for n in range(3)][-1] is No.ORDERS_PER_MIN_TOKEN
