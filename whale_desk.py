@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
@@ -25,7 +26,7 @@ from storage.whale_list import find_whales, list_whale_events, load_override_wor
 from storage.whale_port import Word
 from telling import OperatedStack, connect
 from trading.evidence import out_of_sample
-from trading.overrides import NO_OVERRIDES, Overrides, merged, override_fault
+from trading.overrides import Overrides, merged, override_fault
 from trading.portfolio import Pnl
 from trading.scoring import ScoreRequest, ScoreTally
 from trading.track_record import TrackRecord, study
@@ -170,16 +171,17 @@ async def _add(
     word = Word(ask.who, ask.why, _now())
     record = await _record(history, wallet)
     new = record_of(wallet, record or study((), _now()), leader)
+    new = replace(new, standing=replace(new.standing, overrides=overrides))
     if not await store.follow_whale(new, word):
         raise InquireError(f"{wallet} is followed already")
-    if overrides != NO_OVERRIDES:
-        await store.set_overrides(wallet, overrides, word)
-    if record is None:
-        return answer_changed(wallet, "added", "its history cannot be read yet", overrides)
-    await store.save_score(wallet, record, word.at)
-    if record.baseline is not None:
-        await store.begin_edge(wallet, record.baseline, word.at)
-    return answer_changed(wallet, "added", _found(record), overrides)
+    if record is not None:
+        await store.save_score(wallet, record, word.at)
+        if record.baseline is not None:
+            await store.begin_edge(wallet, record.baseline, word.at)
+    standing = (await find_whale(store, wallet)).standing  # one that comes back keeps its own
+    note = "its history cannot be read yet" if record is None else _found(record)
+    note += "; it is paused as before: `whalecopy whales resume`" if standing.is_paused else ""
+    return answer_changed(wallet, "added", note, standing.overrides)
 
 
 async def _whom(

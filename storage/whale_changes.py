@@ -24,11 +24,12 @@ _STATES = {
 
 
 async def follow_whale(db: Database, whale: WhaleRecord, word: Word) -> bool:
-    """Follow a wallet; False when it is followed already.
+    """Follow a wallet, from the first signal by the overrides that come with it, if any do.
 
-    One that was removed keeps its pause and its overrides.
+    False when it is followed already. One that was removed keeps its pause, and its overrides
+    unless others come.
     """
-    wallet = whale.standing.wallet
+    wallet, overrides = whale.standing.wallet, whale.standing.overrides
     row = insert(whales).values(
         address=wallet, first_seen=word.at, last_active=word.at, **whale_values(whale)
     )
@@ -41,6 +42,8 @@ async def follow_whale(db: Database, whale: WhaleRecord, word: Word) -> bool:
         if (await connection.execute(followed)).first() is None:
             return False
         await _tell(connection, WhaleChange.ADDED, wallet, word)
+        if overrides != NO_OVERRIDES:
+            await _override(connection, wallet, overrides, word)
     return True
 
 
@@ -61,6 +64,17 @@ async def change_whale(db: Database, wallet: Wallet, change: WhaleChange, word: 
 
 async def set_overrides(db: Database, wallet: Wallet, overrides: Overrides, word: Word) -> bool:
     """Replace a whale's overrides as a whole; False for a wallet that is not on record."""
+    known = select(whales.c.address).where(whales.c.address == wallet).with_for_update()
+    async with db.transaction() as connection:
+        if (await connection.execute(known)).first() is None:
+            return False
+        await _override(connection, wallet, overrides, word)
+    return True
+
+
+async def _override(
+    connection: AsyncConnection, wallet: Wallet, overrides: Overrides, word: Word
+) -> None:
     values = {
         "sizing_mode": overrides.sizing_mode,
         "fixed_notional": overrides.fixed_notional,
@@ -79,17 +93,12 @@ async def set_overrides(db: Database, wallet: Wallet, overrides: Overrides, word
     }
     row = insert(whale_overrides).values(wallet=wallet, **values)
     saved = row.on_conflict_do_update(index_elements=(whale_overrides.c.wallet,), set_=values)
-    known = select(whales.c.address).where(whales.c.address == wallet).with_for_update()
-    async with db.transaction() as connection:
-        if (await connection.execute(known)).first() is None:
-            return False
-        if overrides == NO_OVERRIDES:
-            gone = delete(whale_overrides).where(whale_overrides.c.wallet == wallet)
-            await connection.execute(gone)
-        else:
-            await connection.execute(saved)
-        await _tell(connection, WhaleChange.OVERRIDDEN, wallet, word, overrides)
-    return True
+    if overrides == NO_OVERRIDES:
+        gone = delete(whale_overrides).where(whale_overrides.c.wallet == wallet)
+        await connection.execute(gone)
+    else:
+        await connection.execute(saved)
+    await _tell(connection, WhaleChange.OVERRIDDEN, wallet, word, overrides)
 
 
 async def _watch_anew(connection: AsyncConnection, wallet: Wallet, now: datetime) -> None:

@@ -98,7 +98,7 @@ class WhaleStore(WhaleFacts, Protocol):
     """The records as whoever changes whales needs them."""
 
     async def follow_whale(self, whale: WhaleRecord, word: Word) -> bool:
-        """Follow a wallet; False when it is followed already."""
+        """Follow a wallet by the overrides of its standing; False when it is followed already."""
 
     async def set_overrides(self, wallet: Wallet, overrides: Overrides, word: Word) -> bool:
         """Replace a whale's overrides as a whole; False for a wallet that is not on record."""

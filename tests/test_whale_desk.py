@@ -151,6 +151,17 @@ async def test_a_wallet_is_added_with_its_score_and_its_overrides(
     assert "followed already" in await refused(stack, AddWhale(ANNA, NO_OVERRIDES, *WHO))
 
 
+async def test_a_wallet_that_comes_back_is_said_to_be_paused_and_to_have_its_own_numbers(
+    stack: Settings,
+) -> None:
+    await attend(stack, AddWhale(ANNA, Overrides(position_max=usd(50)), *WHO))
+    for change in (WhaleChange.PAUSED, WhaleChange.REMOVED):
+        await attend(stack, ChangeWhale(ANNA, change, *WHO))
+    answer = await attend(stack, AddWhale(ANNA, NO_OVERRIDES, *WHO))
+    assert "paused as before" in answer.as_text()
+    assert told(answer)["overrides"] == {"position_max": "50"}
+
+
 async def test_a_wallet_is_added_by_the_leaderboards_name(
     stack: Settings, store: PostgresStore
 ) -> None:

@@ -42,6 +42,20 @@ async def test_a_whale_is_followed_once(store: PostgresStore) -> None:
     assert await told(store) == [("whale_added", WHALE, "ann")]
 
 
+async def test_a_whale_is_followed_by_its_own_numbers_from_the_first(store: PostgresStore) -> None:
+    """One commit: between two of them it would be copied by the rules' caps."""
+    fresh = whale()
+    own = replace(fresh, standing=replace(fresh.standing, overrides=OWN))
+    assert await store.follow_whale(own, ANN)
+    found = await store.load_whale(WHALE)
+    assert found is not None
+    assert found.standing.overrides == OWN
+    told_by = [kind for kind, _, _ in await told(store)]
+    assert told_by == ["whale_added", "whale_overridden"]
+    assert not await store.follow_whale(whale(), ANN)
+    assert await store.load_whale(WHALE) == found
+
+
 async def test_a_whale_is_paused_resumed_and_removed_once_each(store: PostgresStore) -> None:
     await store.follow_whale(whale(), ANN)
     for change in (WhaleChange.PAUSED, WhaleChange.RESUMED, WhaleChange.REMOVED):
