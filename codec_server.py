@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from codec import SealedCodec
+from codec_command import URL_FILE
 from codec_desk import Visitors, build_desk, origins_of
 from codec_keys import CodecKeysError, KeyRing
 from exchange.secret import Secret
@@ -23,7 +24,6 @@ from telemetry import set_up_logging
 
 LOOPBACK = "127.0.0.1"
 TOKEN_FILE = "codec-token"  # noqa: S105 - where it is, not what it is
-URL_FILE = "codec-url"
 TOKEN_BYTES = 32
 
 log = structlog.get_logger()
@@ -72,9 +72,12 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 
 
 def make_token(home: Path) -> Secret:
-    """Return the token of a home, made the first time; only its owner can read it."""
+    """Return the token of a home, made the first time; only its owner can read it.
+
+    A file that a killed process left empty is no token: everybody would know it.
+    """
     path = home / TOKEN_FILE
-    if not path.exists():
+    if not path.exists() or not path.read_text().strip():
         _write(path, secrets.token_urlsafe(TOKEN_BYTES))
     token = Secret(path.read_text().strip())
     SCRUBBER.learn(token.get_secret_value())

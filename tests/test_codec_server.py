@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 import codec_server
+from codec_command import URL_FILE
 from codec_keys import add_key
 from codec_server import CodecServerError, make_token, serving
 from scrubbing import SCRUBBER
@@ -35,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 async def test_its_word_leads_to_it_and_goes_with_it(settings: Settings) -> None:
-    word = settings.home / codec_server.URL_FILE
+    word = settings.home / URL_FILE
     async with serving(settings) as port:
         url = word.read_text()
         assert stat.S_IMODE(word.stat().st_mode) == 0o600
@@ -54,6 +55,11 @@ def test_a_token_is_made_once_closed_and_scrubbed(tmp_path: Path) -> None:
     assert len(token.get_secret_value()) == 43
     assert stat.S_IMODE((tmp_path / codec_server.TOKEN_FILE).stat().st_mode) == 0o600
     assert token.get_secret_value() not in SCRUBBER.scrub_text(f"at {token.get_secret_value()}")
+
+
+def test_a_token_file_that_was_left_empty_is_no_token(tmp_path: Path) -> None:
+    (tmp_path / codec_server.TOKEN_FILE).touch(mode=0o600)
+    assert len(make_token(tmp_path).get_secret_value()) == 43
 
 
 async def test_without_keys_or_port_it_says_what_is_missing(settings: Settings) -> None:
@@ -88,7 +94,7 @@ def test_the_process_serves_until_it_is_stopped(settings: Settings) -> None:
     }
     command = [sys.executable, str(ROOT / "codec_server.py")]
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
-        assert answers(process, settings.home / codec_server.URL_FILE)
+        assert answers(process, settings.home / URL_FILE)
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=START_S)
     assert process.returncode == 0, told
