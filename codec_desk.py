@@ -13,6 +13,7 @@ from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
 from codec import ENCODING, CodecError, SealedCodec
+from codec_keys import CodecKeysError
 from exchange.secret import Secret
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
@@ -106,7 +107,7 @@ class _Desk:
             return payload
         try:
             (opened,) = await self._codec.decode([payload])
-        except CodecError as error:
+        except (CodecError, CodecKeysError) as error:
             log.warning("payload_not_decoded", why=str(error))
             return payload
         return opened

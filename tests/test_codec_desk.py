@@ -150,6 +150,19 @@ async def test_what_cannot_be_decoded_is_shown_as_it_came(
     assert list(found.payloads) == [broken, PLAIN]
 
 
+async def test_keys_that_went_away_are_told_of_in_the_log_and_not_by_a_failure(
+    client: Client, tmp_path: Path
+) -> None:
+    add_key(tmp_path / "others", datetime(2026, 11, 23, tzinfo=UTC))
+    stranger = await sealed(SealedCodec(KeyRing(tmp_path / "others"), "default"))
+    (tmp_path / "keys").unlink()
+    with capture_logs() as logs:
+        async with client.post("/decode", json=body(stranger), headers=BEARER) as answer:
+            assert answer.status == 200
+            assert list(ParseDict(await answer.json(), Payloads()).payloads) == [stranger]
+    assert any("cannot be read" in str(line.get("why")) for line in logs)
+
+
 @pytest.mark.parametrize(
     ("url", "origins"),
     [
