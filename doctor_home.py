@@ -14,7 +14,7 @@ from storage.halt_file import NAME
 
 FREE_BYTES_WANTED = 2_000_000_000
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-SECRET_FILES = ("api-user.json", "paper-wallet-*.json", FILE_NAME)
+SECRET_FILES = ("api-user.json", "paper-wallet-*.json", "codec-*", FILE_NAME)
 _MB = 1_000_000
 
 

@@ -17,7 +17,9 @@ from trading.admission import clock_offset
 from workflows import names
 
 RETENTION_MIN = timedelta(days=3)
-FORGETFUL = ("allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-ttl", "volatile-lru")
+FORGETFUL = tuple(f"allkeys-{which}" for which in ("lru", "lfu", "random")) + tuple(
+    f"volatile-{which}" for which in ("lru", "lfu", "random", "ttl")
+)
 RPC_TIMEOUT = timedelta(seconds=4)
 
 Clock = Callable[[], datetime]

@@ -59,6 +59,12 @@ def test_files_with_secrets_are_their_owners_alone(home: Path) -> None:
     assert (found.level, found.found) == (Level.RED, "api-user.json with mode 0644")
 
 
+@pytest.mark.parametrize("name", ["codec-keys", "codec-token", "codec-url", "addresses.json"])
+def test_every_file_with_a_secret_is_looked_at(home: Path, name: str) -> None:
+    (home / name).touch(mode=0o640)
+    assert find(home, "files").level is Level.RED
+
+
 def test_a_key_file_that_is_not_there_is_red(tmp_path: Path) -> None:
     found = check_secret_file("key file", tmp_path / "key")
     assert found.level is Level.RED

@@ -59,7 +59,8 @@ def test_each_fault_of_a_database_is_found(
 
 
 def test_a_cache_that_refuses_when_full_is_amber() -> None:
-    assert judge_cache(CacheFacts("9", "allkeys-lru", 100, 1)).level is Level.GREEN
+    for policy in ("allkeys-lru", "volatile-lfu", "volatile-random"):
+        assert judge_cache(CacheFacts("9", policy, 100, 1)).level is Level.GREEN
     assert judge_cache(CacheFacts("9", "noeviction", 100, 1)).level is Level.AMBER
     assert judge_cache(CacheFacts("9", "noeviction", 0, 1)).level is Level.GREEN
 
