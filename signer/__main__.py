@@ -16,7 +16,7 @@ from signer.desk import DeskParts, SigningDesk
 from signer.key import HeldKey, KeyUnfitError, hold_key
 from signer.policy import Policy
 from signer.records import PostgresRecords
-from signer.server import SocketPlace, make_directory, serving
+from signer.server import SocketPlace, give_directory, serving
 from signer.settings import SignerSettings, SignerSettingsError, read_settings
 from signer.tally import Tally
 
@@ -70,8 +70,7 @@ def _become(user: str | None, settings: SignerSettings) -> SocketPlace:
     except KeyError as error:
         raise SignerSettingsError(f"expected a user named {user}, there is none") from error
     group = os.getegid()
-    make_directory(settings.socket.parent)
-    os.chown(settings.socket.parent, record.pw_uid, group)
+    give_directory(settings.socket.parent, record.pw_uid, group)
     os.setgroups([group])
     os.setgid(record.pw_gid)
     os.setuid(record.pw_uid)

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,13 +50,28 @@ async def serving(place: SocketPlace, answer: Answer) -> AsyncIterator[None]:
 
 def make_directory(path: Path, group: int | None = None) -> None:
     """Make the socket's directory 0700, or 0710 for a group; raise OSError where it is not ours."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.stat()
-    if found.st_uid != os.geteuid():
-        raise OSError(f"expected {path} to be of user {os.geteuid()}, it is of {found.st_uid}")
+    _make_owned(path, (os.geteuid(),))
     if group is not None:
         os.chown(path, -1, group)
     path.chmod(0o700 if group is None else 0o710)
+
+
+def give_directory(path: Path, user: int, group: int) -> None:
+    """Make the socket's directory for the user we become, who has it since an earlier start.
+
+    Raises:
+        OSError: it is neither ours nor theirs.
+    """
+    _make_owned(path, (os.geteuid(), user))
+    os.chown(path, user, group)
+
+
+def _make_owned(path: Path, owners: Sequence[int]) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    if found.st_uid not in owners:
+        users = " or ".join(str(owner) for owner in owners)
+        raise OSError(f"expected {path} to be of user {users}, it is of {found.st_uid}")
 
 
 def _open(place: SocketPlace) -> socket.socket:

@@ -12,7 +12,7 @@ import pytest
 
 import signer.server
 from signer.frames import Document, pack, read_frame
-from signer.server import SocketPlace, make_directory, serving, user_of
+from signer.server import SocketPlace, give_directory, make_directory, serving, user_of
 
 ME = frozenset({os.geteuid()})
 
@@ -116,3 +116,13 @@ def test_another_users_directory_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, -1)
     with pytest.raises(OSError, match="to be of user"):
         make_directory(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_is_given_to_another_user_at_every_start(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    for _ in range(2):
+        give_directory(path, 65534, os.getegid())
+        assert path.stat().st_uid == 65534
+    with pytest.raises(OSError, match="to be of user 0 or 65533"):
+        give_directory(path, 65533, os.getegid())
