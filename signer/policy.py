@@ -128,7 +128,11 @@ class Policy:
         return _refuse_window(order, now)
 
     def _halted_by_hand(self) -> str:
-        return f"the file {HALT_FILE}" if (self.home / HALT_FILE).exists() else ""
+        try:
+            is_there = (self.home / HALT_FILE).exists()
+        except OSError as error:  # another user's home may be closed to us; exits go on
+            return f"the file {HALT_FILE} cannot be looked for: {error.strerror}"
+        return f"the file {HALT_FILE}" if is_there else ""
 
     def _refuse_terms(self, order: OrderFacts) -> SignRefusal | None:
         """Price, cost and size are within the limits."""

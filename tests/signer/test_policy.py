@@ -49,6 +49,15 @@ def test_an_exit_passes_what_halts_entries(tmp_path: Path) -> None:
         assert (refusal and refusal.code) == code
 
 
+def test_a_home_that_cannot_be_looked_into_stops_entries_and_no_exit(tmp_path: Path) -> None:
+    closed = tmp_path / ("long" * 99)
+    for make, code in ((entry, No.HALT), (leaving, None)):
+        order = make()
+        refusal = policy(home=closed).refuse(order, ask(order), NOW)
+        assert (refusal and refusal.code) == code
+        assert refusal is None or "cannot be looked for" in refusal.cap
+
+
 def test_what_a_refusal_says_has_the_numbers() -> None:
     order = entry()
     refusal = policy(SignerLimits(order_usd=Usd(Decimal(50)))).refuse(order, ask(order), NOW)
