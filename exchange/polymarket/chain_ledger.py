@@ -91,8 +91,10 @@ class ChainLedger:
         """Return transactions up to a block that fewer than `nodes` nodes told, each once."""
         found = []
         for transaction, known in self._told.items():
+            if known.is_compared:
+                continue
             blocks = [log.fill.block_number or 0 for log in known.logs.values()]
-            if known.is_compared or not blocks or max(blocks) > block:
+            if not blocks or max(blocks) > block:
                 continue
             known.is_compared = True
             if len(known.nodes) < nodes:
