@@ -36,6 +36,7 @@ class ChainGap:
         """Begin after block `since`, or with so many blocks before the newest one."""
         self._lookback_blocks = lookback_blocks
         self._seen = since
+        self._is_planned = False
         self._pending: set[BlockRange] = set()
 
     @property
@@ -46,8 +47,9 @@ class ChainGap:
         return min(self._pending).first - 1
 
     def saw(self, block: int) -> None:
-        """Note a new block; its logs come by the subscription."""
-        self._seen = max(self._seen or 0, block)
+        """Note a new block, whose logs come by the subscription; before the plan it is a gap's."""
+        if self._is_planned:
+            self._seen = max(self._seen or 0, block)
 
     def lose(self, untold: int | None = None) -> None:
         """Go back to what was complete when the socket was lost, which block `untold` was not."""
@@ -55,6 +57,7 @@ class ChainGap:
         if untold is not None and self._seen is not None:
             self._seen = min(self._seen, untold - 1)
         self._pending.clear()
+        self._is_planned = False
 
     def plan(self, newest: int) -> Sequence[BlockRange]:
         """Return what to ask for: all since what was seen, a few blocks of it again."""
@@ -67,7 +70,7 @@ class ChainGap:
             for start in range(first, newest + 1, LOGS_BLOCKS_MAX)
         ]
         self._pending.update(ranges)
-        self._seen = newest
+        self._seen, self._is_planned = newest, True
         return ranges
 
     def answered(self, blocks: BlockRange) -> None:

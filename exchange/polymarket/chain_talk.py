@@ -213,12 +213,13 @@ class ChainTalk:
         rows = []
         for item in items:
             try:
-                rows.append(parse(LogRow, item))
+                log = parse(LogRow, item)
+                await self._hear_log(log)
             except WireError as error:
                 payload = excerpt(json.dumps(item, default=str))
                 await self._emit(Quarantined(self.name, str(error), payload))
-        for log in rows:
-            await self._hear_log(log)
+            else:
+                rows.append(log)
         self._gap.answered(blocks)
         settled = blocks.first, min(blocks.last, (self._gap.complete or 0) - SETTLED_BLOCKS)
         seen = {key_of(log) for log in rows}

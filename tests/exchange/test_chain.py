@@ -75,6 +75,8 @@ async def test_what_only_one_of_two_nodes_tells_is_doubted_once() -> None:
         events = ChainFeed(access, BRISK, since=position).stream_fills(Wallets([WHALE]))
         assert isinstance(await next_event(events), StreamReset)
         one, two = await first.next(), await second.next()
+        await answer(one, newest=100)
+        await answer(two, newest=100)
         await one.say(notice(blockNumber=hex(101)))
         assert (await next_fill(events)).block_number == 101
         for node in (one, two, one):
@@ -86,6 +88,16 @@ async def test_what_only_one_of_two_nodes_tells_is_doubted_once() -> None:
         (doubt,) = [event for event in seen if isinstance(event, FeedDoubt)]
         assert (doubt.feed, doubt.transaction_hash) == ("chain", TX)
         await events.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def answer(connection: Connection, newest: int) -> None:
+    """Let the subscription stand; the gap up to the newest block holds nothing."""
+    logs, _ = await greeted(connection)
+    await connection.say({"id": logs["id"], "result": "0x1"})
+    number = await connection.next_frame()
+    await connection.say({"id": number["id"], "result": hex(newest)})
+    gap = await connection.next_frame()
+    await connection.say({"id": gap["id"], "result": []})
 
 
 async def position() -> int | None:

@@ -188,6 +188,8 @@ def _range(asked: dict[str, object]) -> tuple[object, object]:
 
 async def test_a_gap_is_filled_from_the_last_block_seen_in_pages() -> None:
     desk = Desk()
+    (asked,) = await desk.stand(BLOCK - 1)
+    await desk.hear({"id": asked["id"], "result": []})
     await desk.notice(head())
     await desk.reconnect()
     assert [_range(item) for item in await desk.stand(BLOCK + 4500)] == [
@@ -195,6 +197,20 @@ async def test_a_gap_is_filled_from_the_last_block_seen_in_pages() -> None:
         (hex(BLOCK + 1995), hex(BLOCK + 3994)),
         (hex(BLOCK + 3995), hex(BLOCK + 4500)),
     ]
+
+
+async def test_a_block_that_comes_before_the_gap_is_measured_does_not_hide_it() -> None:
+    """New blocks are told as soon as they are subscribed to, a round trip before the number."""
+    desk = Desk(since=BLOCK)
+    await desk.notice(head(BLOCK + 300))
+    (asked,) = await desk.stand(BLOCK + 300)
+    assert _range(asked) == (hex(BLOCK - 5), hex(BLOCK + 300))
+    await desk.hear({"id": asked["id"], "result": []})
+    await desk.reconnect()
+    await desk.notice(head(BLOCK + 400))
+    (again,) = await desk.stand(BLOCK + 400)
+    assert _range(again) == (hex(BLOCK + 295), hex(BLOCK + 400))
+    assert desk.pulses() == [BLOCK, BLOCK + 300]
 
 
 async def test_a_gap_that_was_not_answered_is_asked_for_again() -> None:
@@ -244,9 +260,8 @@ async def test_nothing_is_known_beyond_a_log_without_a_time() -> None:
 
 async def test_a_block_that_was_replaced_unheard_takes_its_fill_back() -> None:
     """The node was not listened to when it reorganised: nobody says `removed`."""
-    desk = Desk()
+    desk = Desk(since=BLOCK)
     await desk.notice(log_row(blockTimestamp="0x1", blockNumber=hex(BLOCK)))
-    await desk.notice(head(BLOCK))
     await desk.reconnect()
     (asked,) = await desk.stand(BLOCK + 10)
     (receipt,) = await desk.hear({"id": asked["id"], "result": []})
@@ -256,9 +271,8 @@ async def test_a_block_that_was_replaced_unheard_takes_its_fill_back() -> None:
 
 
 async def test_a_log_that_one_server_of_a_node_does_not_know_yet_is_not_taken_back() -> None:
-    desk = Desk()
+    desk = Desk(since=BLOCK)
     await desk.notice(log_row(blockTimestamp="0x1", blockNumber=hex(BLOCK)))
-    await desk.notice(head(BLOCK))
     await desk.reconnect()
     (asked,) = await desk.stand(BLOCK + 10)
     (receipt,) = await desk.hear({"id": asked["id"], "result": []})
@@ -297,10 +311,12 @@ async def test_a_block_that_does_not_follow_the_last_one_has_the_last_blocks_rea
 async def test_one_log_that_cannot_be_read_does_not_cost_the_others_of_its_range() -> None:
     desk = Desk(since=BLOCK)
     (asked,) = await desk.stand(BLOCK)
-    good = log_row(blockTimestamp="0x1")
-    await desk.hear({"id": asked["id"], "result": [log_row(logIndex="x"), good]})
+    bad = [log_row(logIndex="x"), log_row(FillTerms(cost="0", size="0.01"), logIndex="0x2")]
+    await desk.hear({"id": asked["id"], "result": [*bad, log_row(blockTimestamp="0x1")]})
     assert len(desk.fills) == 1
-    assert sum(isinstance(event, Quarantined) for event in desk.events) == 1
+    assert sum(isinstance(event, Quarantined) for event in desk.events) == 2
+    await desk.notice(head(BLOCK + 1))
+    assert desk.pulses() == [BLOCK + 1]
 
 
 async def test_followed_wallets_may_change_without_a_gap() -> None:
