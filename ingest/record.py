@@ -1,6 +1,6 @@
 """Commit what was seen before anything else happens; while the database is away, wait."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +12,7 @@ from ingest.health import FeedHealth
 from ingest.stored import until_stored
 from storage.port import Event, FactStore, FillStore, KeptFill
 from trading.aggregate import DroppedFills, FoundSignal, TakenBack
-from trading.types import WhaleFill
+from trading.types import Price, Shares, Side, Source, TokenId, Wallet, WhaleFill
 
 NUMBERED_MAX = 50_000
 POSITION = "chain/block"
@@ -20,6 +20,8 @@ POSITION = "chain/block"
 POSITION_EVERY = timedelta(seconds=10)
 REFUSED_PER_MINUTE = 60
 """Refused payloads kept of one feed; a venue that changed its words sends thousands."""
+
+_Terms = tuple[Source, str, Wallet, TokenId, Side, Shares, Price]
 
 log = structlog.get_logger()
 
@@ -38,16 +40,23 @@ class Recorder:
         self._facts = facts
         self._health = health
         self._clock = clock
-        self._told: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._told: OrderedDict[_Terms, int] = OrderedDict()
+        self._recalled: Counter[_Terms] = Counter()
         self._position_at: datetime | None = None
         self._kept: dict[str, tuple[datetime, int]] = {}
 
     async def recall(self, since: datetime, limit: int) -> Sequence[KeptFill]:
-        """Return what is stored of the last fills, in the order in which it was stored."""
+        """Return what is stored of the last fills, in the order in which it was stored.
+
+        The public record tells its last minutes again after every start: what of it was recalled
+        is a repetition, and the database is not asked for each row while live fills wait.
+        """
         kept = await until_stored(
             lambda: self._fills.list_recent_fills(since, limit), self._health, "recall"
         )
         assert kept is not None, "expected the stored fills to be readable"
+        unnamed = (each.fill for each in kept if each.fill.log_index is None)
+        self._recalled = Counter(map(_terms_of, unnamed))
         return kept
 
     async def record_fill(self, fill: WhaleFill) -> bool:
@@ -57,6 +66,8 @@ class Recorder:
         more. Where the index is known, whoever counts can tell by itself.
         """
         ordinal = self._number(fill)
+        if ordinal < self._recalled[_terms_of(fill)]:
+            return False
         write = partial(self._fills.record_fill, fill, ordinal)
         is_new = await until_stored(write, self._health, "fill")
         if is_new is None:
@@ -154,17 +165,21 @@ class Recorder:
         """Count identical fills of a source without log indexes; the oldest are forgotten."""
         if fill.log_index is not None:
             return 0
-        key = (
-            fill.source,
-            fill.transaction_hash,
-            fill.wallet,
-            fill.token_id,
-            fill.side,
-            fill.size,
-            fill.price,
-        )
+        key = _terms_of(fill)
         number = self._told.pop(key, 0)
         self._told[key] = number + 1
         if len(self._told) > NUMBERED_MAX:
             self._told.popitem(last=False)
         return number
+
+
+def _terms_of(fill: WhaleFill) -> _Terms:
+    return (
+        fill.source,
+        fill.transaction_hash,
+        fill.wallet,
+        fill.token_id,
+        fill.side,
+        fill.size,
+        fill.price,
+    )

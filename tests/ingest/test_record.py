@@ -38,6 +38,25 @@ async def test_a_row_that_an_earlier_process_stored_counts_no_more(
     assert await restarted.record_fill(rtds_row("10"))
 
 
+async def test_what_was_recalled_is_a_repetition_without_a_look_and_what_exceeds_it_is_new(
+    store: PostgresStore, ears: Ears
+) -> None:
+    """The record tells its last minutes again: live fills do not wait for as many round trips."""
+    first = recorder_of(store, ears)
+    assert [await first.record_fill(rtds_row("10")) for _ in range(2)] == [True] * 2
+    shaky = ShakyStore(store)
+    restarted = recorder_of(shaky, ears)
+    await restarted.recall(later(-(10**9)), 10)
+    shaky.refused = {"record_fill"}
+    assert [await restarted.record_fill(rtds_row("10")) for _ in range(2)] == [False] * 2
+    assert ears.failures("fill") == 0
+    shaky.refused = set()
+    assert await restarted.record_fill(rtds_row("10"))
+    assert await restarted.record_fill(rtds_row("10.000001"))
+    assert await restarted.record_fill(chain_log(1, "10"))
+    assert len(await restarted.recall(later(-(10**9)), 10)) == 5
+
+
 async def test_a_row_whose_first_answer_was_lost_counts(store: PostgresStore, ears: Ears) -> None:
     shaky = ShakyStore(store)
     shaky.lost_answers = {"record_fill": 1}
