@@ -161,6 +161,7 @@ class OrderActivities:
         While the signer does not answer, nothing has happened to the order: it is tried again, and
         expires unsent when its time is over.
         """
+        tell_alive()
         try:
             return await self._ports.signer.sign_early(intent)
         except UnavailableError as error:

@@ -1,6 +1,7 @@
 """Asks the signer's process: the worker's end of the socket, which holds no key."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from trading.types import OrderHash, SignatureType, Wallet
 CONNECTIONS = 8
 CONNECT_S = 0.5
 ANSWER_S = 1.5
+ASK_S = 2.0
+"""All that one request may take, the wait for a connection too: less than a heartbeat."""
 KEPT_MAX = 1000
 """Signatures that were made and not sent yet."""
 
@@ -33,7 +36,10 @@ class RefusedError(PermanentError):
 
 
 class SignerLink:
-    """A few connections to the signer; a request that failed is asked once more, on a new one."""
+    """A few connections to the signer; where one was closed meanwhile, the next is taken.
+
+    A signer that is silent is not asked again: whoever asks comes back.
+    """
 
     def __init__(self, path: Path) -> None:
         """Connect to nothing yet."""
@@ -66,16 +72,20 @@ class SignerLink:
 
     async def _exchange(self, asked: Document) -> Document:
         frame = pack(asked)
-        async with self._slots:
-            while self._free:  # it may have been closed since: then the next, or a new one
-                connection = self._free.pop()
-                answer = await self._try(connection, frame)
-                if answer is not None:
-                    return answer
-            answer = await self._try(await self._connect(), frame)
+        answer = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ASK_S), self._slots:
+                answer = await self._answer_to(frame)
         if answer is None:
             raise UnavailableError(f"the signer at {self._path} did not answer")
         return answer
+
+    async def _answer_to(self, frame: bytes) -> Document | None:
+        while self._free:  # it may have been closed since: then the next, or a new one
+            answer = await self._try(self._free.pop(), frame)
+            if answer is not None:
+                return answer
+        return await self._try(await self._connect(), frame)
 
     async def _try(self, connection: _Connection, frame: bytes) -> Document | None:
         reader, writer = connection
@@ -84,7 +94,10 @@ class SignerLink:
                 writer.write(frame)
                 await writer.drain()
                 answer = await read_frame(reader, ANSWER_S)
-        except (OSError, TimeoutError, FrameError):
+        except TimeoutError:  # silence, not a closed connection
+            writer.close()
+            raise
+        except (OSError, FrameError):
             writer.close()
             return None
         except BaseException:

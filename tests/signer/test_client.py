@@ -1,5 +1,6 @@
 """The worker's end: what it makes of answers and of silence."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -120,6 +121,50 @@ async def test_a_silent_signer_is_given_up(tmp_path: Path, monkeypatch: pytest.M
     async with serving(SocketPlace(tmp_path / "s", ME), never):
         with pytest.raises(UnavailableError, match="did not answer"):
             await link.ask({"ask": "account"})
+
+
+class SilentDesk:
+    """Answers the first so many requests, all at once, and then nobody."""
+
+    def __init__(self, answered: int) -> None:
+        self.asked = 0
+        self._answered = answered
+        self._all_came = asyncio.Event()
+
+    async def answer(self, asked: Document) -> Document:
+        self.asked += 1
+        if self.asked > self._answered:
+            await asyncio.Event().wait()
+        if self.asked == self._answered:
+            self._all_came.set()
+        await self._all_came.wait()
+        return {"ok": {}}
+
+
+async def test_a_signer_that_fell_silent_is_asked_once_however_many_connections_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, link = SilentDesk(4), SignerLink(tmp_path / "s")
+    async with serving(SocketPlace(tmp_path / "s", ME), desk.answer):
+        await asyncio.gather(*(link.ask({"ask": "account"}) for _ in range(4)))
+        assert len(link._free) == 4
+        monkeypatch.setattr(signer.client, "ANSWER_S", 0.05)
+        with pytest.raises(UnavailableError, match="did not answer"):
+            await link.ask({"ask": "account"})
+        assert desk.asked == 5
+        link.close()
+
+
+async def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signer.client, "ASK_S", 0.05)
+    desk, link = SilentDesk(0), SignerLink(tmp_path / "s")
+    async with serving(SocketPlace(tmp_path / "s", ME), desk.answer):
+        asks = [link.ask({"ask": "account"}) for _ in range(signer.client.CONNECTIONS + 5)]
+        answers = await asyncio.gather(*asks, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {UnavailableError}
+        assert desk.asked <= signer.client.CONNECTIONS
 
 
 async def test_redemptions_and_the_account_are_asked_for(tmp_path: Path) -> None:
