@@ -123,7 +123,7 @@ async def _answer(store: PostgresStore, command: str) -> Answer:
             figures = await load_risk_figures(store, now)
             curve = await list_equity(store, POINTS_SHOWN, now - DAY)
             overview = await load_overview(store, now)
-            status = answer_status(overview, figures, store.rules, curve)
+            status = answer_status(overview, figures, store.rules, now, curve)
             today = await list_coverage(store, now.date())
             return with_feeds(status, today, await list_silences(store))
         case "positions":

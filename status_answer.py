@@ -1,19 +1,27 @@
 """How the state of everything is written: money and its curve, limits, and a day's signals."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from answers import Answer, counts, iso, number, plain, usd
 from curve import curve_json, curve_text
 from storage.views import Overview, RiskFigures
+from trading.breakers import entries_halt, for_all
 from trading.portfolio import EquityPoint
 from trading.rules import RiskRules
 from trading.types import ZERO
 
 
 def answer_status(
-    overview: Overview, figures: RiskFigures, rules: RiskRules, curve: Sequence[EquityPoint] = ()
+    overview: Overview,
+    figures: RiskFigures,
+    rules: RiskRules,
+    now: datetime,
+    curve: Sequence[EquityPoint] = (),
 ) -> Answer:
     """Write what is held, what the limits allow, and how the signals of a day ended."""
+    stops = entries_halt(replace(for_all(figures.standing), halt=""), now, rules)
     used = next((use.used for use in figures.uses if use.scope == "WALLET"), ZERO)
     found = {
         "wallet": overview.wallet,
@@ -31,6 +39,7 @@ def answer_status(
         "paused_until": iso(figures.paused_until),
         "equity_curve": curve_json(curve),
         "halts": [f"{halt.scope} {halt.key}: {halt.reason}" for halt in figures.halts],
+        "stops": stops,
     }
     money = overview.money
     lines = {
@@ -47,7 +56,7 @@ def answer_status(
         "whales followed": str(len(overview.whales)),
         "signals of a day": counts({s.value: n for s, n in overview.tally.states.items()}),
         "refused": counts(overview.tally.refusals),
-        "entries": _entries(figures),
+        "entries": _entries(figures, stops),
         "to review": _to_review(overview.reviews_open),
     }
     return Answer(found, "\n".join(f"{name:18}{plain(words)}" for name, words in lines.items()))
@@ -73,8 +82,9 @@ def _money(overview: Overview) -> Mapping[str, str | None]:
     return {name: number(figure) for name, figure in figures.items()}
 
 
-def _entries(figures: RiskFigures) -> str:
+def _entries(figures: RiskFigures, stops: str) -> str:
     reasons = [f"{halt.scope} {halt.key}: {halt.reason}" for halt in figures.halts]
+    reasons += [stops] if stops else []
     if figures.paused_until is not None:
         reasons.append(f"paused until {figures.paused_until:%m-%d %H:%M:%S} UTC")
     return "; ".join(reasons) or "allowed"

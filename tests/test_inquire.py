@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from embedded.addresses import Addresses, save_addresses
 from inquire import InquireError, inquire
+from storage.guard_port import Kill, KillSource
 from storage.port import Mark
 from storage.postgres import PostgresStore
 from tests.storage.builders import (
@@ -20,6 +22,8 @@ from tests.storage.builders import (
     usd,
     whale,
 )
+from trading.admission import ADMISSION, admission_trip
+from trading.breakers import Breaker
 from trading.profiles import DEFAULT
 from trading.rules import RiskRules, Rules
 from trading.types import Reason, Refusal, SignalId, SignalState
@@ -107,6 +111,24 @@ async def test_status_tells_money_limits_and_what_holds_entries(stack: Stack) ->
     assert found["money"]["deposits"] == "10000"
     assert found["equity_curve"]["points"] == []
     assert "no sample yet" in answer.as_text()
+
+
+async def test_status_never_allows_entries_that_the_switch_or_a_breaker_stops(
+    stack: Stack, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    store = PostgresStore(database_url, RiskRules(), WALLET)
+    await store.hold_trip(admission_trip(Breaker.GEOBLOCK, "blocked here", now, ADMISSION))
+    text = (await inquire(stack, "status")).as_text()
+    assert "blocked here" in text
+    assert "allowed" not in text
+    await store.end_trip(Breaker.GEOBLOCK, "not any more", now)
+    assert "allowed" in (await inquire(stack, "status")).as_text()
+    await store.pull_switch(Kill(KillSource.COMMAND, "ann", "a test", now))
+    answer = await inquire(stack, "status")
+    await store.close()
+    assert "kill switch" in json.loads(json.dumps(answer.as_json()))["stops"]
+    assert "allowed" not in answer.as_text()
 
 
 async def test_why_explains_a_signal_by_the_beginning_of_its_id(stack: Stack) -> None:
