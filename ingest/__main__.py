@@ -100,7 +100,7 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
     log.info("ingest_ready", whales=len(whales.followed.current()))
     try:
         await until_stopped(
-            whales.run(),
+            whales.run(ears.bell),
             health.tell(store),
             SilenceWatch(WHALE_FEEDS, store, health, utc_now).run(whales.followed),
             CoverageAudit(store, health, utc_now).run(),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -14,8 +14,8 @@ from exchange.port import (
     WireError,
 )
 from ingest.wanted import Wanted
-from storage.port import StorageError, StorageUnavailableError, WhaleRecord
-from storage.whale_port import WhaleFacts
+from storage.port import Bell, StorageError, StorageUnavailableError, WhaleRecord
+from storage.whale_port import CHANNEL, WhaleFacts
 from trading.decide import WhaleStanding
 from trading.track_record import TrackRecord, study
 from trading.types import Wallet
@@ -24,7 +24,8 @@ from trading.whales import ClosedTrade
 LEADERS = 10
 IMPORTED = "whales_imported"
 REAL_LEADERS = "whales_imported/real"
-REFRESH_S = 2.0
+REFRESH = timedelta(seconds=2)
+"""How late a change is heard of that did not ring."""
 RETRY_S = 1.0
 
 log = structlog.get_logger()
@@ -65,10 +66,10 @@ class WhaleBook:
                 log.info("whales_followed", count=len(self.followed.current()))
                 return
 
-    async def run(self) -> None:
-        """Keep `followed` in step with the records until cancelled."""
+    async def run(self, bell: Bell) -> None:
+        """Keep `followed` in step with the records until cancelled: what a person changes rings."""
         while True:
-            await asyncio.sleep(REFRESH_S)
+            await bell.wait(CHANNEL, "", REFRESH)
             try:
                 self.followed.replace(await self._facts.list_followed())
             except StorageError as error:

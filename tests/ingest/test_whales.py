@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,9 @@ import pytest
 import ingest.whales
 from exchange.port import ClosedPosition, LeaderboardRow, UnavailableError, WireError
 from ingest.whales import WhaleBook
+from storage.bell import PostgresBell
 from storage.postgres import PostgresStore
+from storage.whale_port import CHANNEL, WhaleChange, Word
 from tests.ingest.desk import ShakyStore, until, utc_now
 from tests.storage.builders import NOW, whale
 from trading.types import ConditionId, Usd, Wallet, WhaleFill
@@ -20,9 +23,8 @@ ANNA, BERT, CARL = (Wallet("0x" + digit * 40) for digit in "abc")
 
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeat and refresh at once."""
+    """Repeat at once."""
     monkeypatch.setattr(ingest.whales, "RETRY_S", 0)
-    monkeypatch.setattr(ingest.whales, "REFRESH_S", 0.01)
 
 
 def closed(wallet: Wallet, pnl: int, day: int) -> ClosedPosition:
@@ -151,19 +153,48 @@ async def test_an_unreadable_history_or_leaderboard_hides_no_other_whale(
     assert whales.followed.current() == {BERT}
 
 
+@asynccontextmanager
+async def running(whales: WhaleBook, database_url: str) -> AsyncIterator[None]:
+    bell = PostgresBell(database_url)
+    await bell.wait(CHANNEL, "", timedelta(milliseconds=1))  # it listens from now on
+    task = asyncio.create_task(whales.run(bell))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bell.close()
+
+
 async def test_a_whale_added_to_the_records_is_followed_while_running(
-    store: PostgresStore,
+    store: PostgresStore, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ingest.whales, "REFRESH", timedelta(milliseconds=10))
     shaky = ShakyStore(store)
     whales = book(cast("PostgresStore", shaky), History(), ANNA)
     await whales.load()
     shaky.away = {"list_followed": 2}
-    running = asyncio.create_task(whales.run())
 
     async def joined() -> bool:
         return len(whales.followed.current()) == 2
 
-    await store.save_whale(whale(), NOW)
-    await until(joined)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with running(whales, database_url):
+        await store.save_whale(whale(), NOW)
+        await until(joined)
+
+
+async def test_what_a_person_changes_is_heard_at_once(
+    store: PostgresStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backstop comes too late for this test."""
+    monkeypatch.setattr(ingest.whales, "REFRESH", timedelta(minutes=5))
+    whales = book(store, History(), ANNA)
+    await whales.load()
+    word = Word("anna", "wants out", NOW)
+
+    async def is_gone() -> bool:
+        return not whales.followed.current()
+
+    async with running(whales, database_url):
+        assert await store.change_whale(ANNA, WhaleChange.REMOVED, word)
+        await until(is_gone)
