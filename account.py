@@ -1,5 +1,6 @@
 """The trading account of a home: its wallet, its key, its API user; made once, kept 0600."""
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, replace
@@ -136,10 +137,11 @@ async def _remote_user(
     try:
         return await fetch_user(access, signer)
     except RefusedError:
-        kept = load_account(settings)
-        if kept.user.address != identity.address:
-            raise
-        return kept.user
+        with contextlib.suppress(AccountError):  # none is kept: the refusal is what went wrong
+            kept = load_account(settings)
+            if kept.user.address == identity.address:
+                return kept.user
+        raise
 
 
 def load_account(settings: Settings) -> TradingAccount:

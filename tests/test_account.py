@@ -1,17 +1,34 @@
+import contextlib
 import json
 import stat
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from account import AccountError, load_account, open_wallet, refuse_production, wallet_file
+from account import (
+    Account,
+    AccountError,
+    load_account,
+    open_account,
+    open_wallet,
+    refuse_production,
+    wallet_file,
+)
+from exchange.polymarket.endpoints import VenueAccess
 from exchange.secret import Secret
+from process import utc_now
 from scrubbing import SCRUBBER
 from settings import Settings, TradingMode
+from signer.client import RefusedError, RemoteSigner, SignerLink
+from signer.server import SocketPlace, serving
+from tests.signer.test_client import ME, FakeDesk
 from trading.types import SignatureType
 
 KEY = "0x" + "11" * 32
 OTHER = "0x" + "22" * 20
+WALLET = "0x" + "33" * 20
+LOCAL = "http://127.0.0.1:9"
 
 
 def settings_of(home: Path, **given: object) -> Settings:
@@ -119,3 +136,56 @@ def test_what_opens_the_account_is_told_in_no_line_any_more(tmp_path: Path) -> N
     told = SCRUBBER.scrub_text(f"{made} {kept}")
     assert [word for word in (made[2:], *kept.values()) if word in told] == []
     assert [word for word in kept.values() if word in repr(account)] == []
+
+
+def write_user(home: Path, address: str) -> None:
+    kept = {"key": "k", "secret": "c2VjcmV0LTE=", "passphrase": "p", "address": address}
+    (home / "api-user.json").write_text(json.dumps({**kept, "funder": WALLET, "signature_type": 3}))
+
+
+async def opened_by_signer(home: Path, **given: object) -> Account:
+    """Open the account of a signer that attests no more; none of it needs the venue."""
+    said = {"address": OTHER, "funder": WALLET, "signature_type": 3}
+    no = {"code": "attests_per_hour", "wanted": "61", "cap": "60"}
+    settings = settings_of(home, clob_url=LOCAL, signer_socket=home / "s", **given)
+    link = SignerLink(home / "s")
+    async with (
+        aiohttp.ClientSession() as session,
+        serving(SocketPlace(home / "s", ME), FakeDesk({"ok": said}, {"no": no}).answer),
+        contextlib.AsyncExitStack() as end,
+    ):
+        end.callback(link.close)
+        end.enter_context(pytest.MonkeyPatch.context()).setattr(
+            "account.SignerLink", lambda _: link
+        )
+        return await open_account(settings, VenueAccess(settings.endpoints, session, utc_now))
+
+
+async def test_a_key_in_the_workers_process_is_refused_in_live_mode(tmp_path: Path) -> None:
+    given = {"private_key": Secret(KEY), "trading_mode": "live", "live_trading": "yes"}
+    settings = settings_of(tmp_path, **given)
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(AccountError, match="WHALECOPY_SIGNER_SOCKET"):
+            await open_account(settings, VenueAccess(settings.endpoints, session, utc_now))
+
+
+async def test_a_signer_for_another_wallet_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AccountError, match=f"is for {WALLET}"):
+        await opened_by_signer(tmp_path, funder=OTHER)
+
+
+async def test_a_signer_that_attests_no_more_leaves_the_user_that_was_kept(tmp_path: Path) -> None:
+    write_user(tmp_path, OTHER)
+    account = await opened_by_signer(tmp_path)
+    assert (account.trading.user.address, account.trading.funder) == (OTHER, WALLET)
+    assert isinstance(account.signer, RemoteSigner)
+
+
+@pytest.mark.parametrize("kept", [None, WALLET])
+async def test_without_a_kept_user_of_this_key_the_signers_no_is_told(
+    tmp_path: Path, kept: str | None
+) -> None:
+    if kept is not None:
+        write_user(tmp_path, kept)
+    with pytest.raises(RefusedError, match="attests_per_hour, wanted 61, allowed 60"):
+        await opened_by_signer(tmp_path)
