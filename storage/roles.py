@@ -26,10 +26,11 @@ APPEND_ONLY = ("ledger", "pnl_changes", "events")
 """What nobody changes once it is written; of the first two a trigger sees to it too."""
 
 _INGEST: Mapping[str, Sequence[str]] = {
-    # It hears and records; it never decides, commits, clears, or lets anything go on.
+    # It hears and records; it never decides, commits, clears or overrides. Failed orders trip a
+    # breaker here too, so it may change trips.
     **dict.fromkeys(("intents", "offers", "decisions", "throttled", "position_holds"), READ),
     **dict.fromkeys(("leases", "kills", "breaker_overrides", "exits"), READ),
-    **dict.fromkeys(("redemptions", "redemption_sendings"), READ),
+    **dict.fromkeys(("redemptions", "redemption_sendings", "whale_overrides"), READ),
     **dict.fromkeys(("halts", "signals"), ADD),
     **dict.fromkeys(("equity", "daily_pnl"), ALL),
 }

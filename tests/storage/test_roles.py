@@ -73,6 +73,7 @@ FORBIDDEN = {
         "DELETE FROM ledger",
         "INSERT INTO breaker_overrides SELECT * FROM breaker_overrides",
         "UPDATE leases SET epoch = 0",
+        "UPDATE whale_overrides SET position_max = NULL",
     ],
     Role.ENGINE: [
         "DELETE FROM ledger",
