@@ -126,13 +126,13 @@ async def look_at_http(session: aiohttp.ClientSession, name: str, url: str) -> S
 
 
 async def look_at_nodes(session: aiohttp.ClientSession, urls: Sequence[str]) -> Sequence[Finding]:
-    """Return which nodes of the chain answer; that none does is worse than that one does not."""
+    """Return which nodes of the chain answer; none that does, or none at all, is red."""
     names = [f"node {number}" for number, _ in enumerate(urls, 1)]
     pairs = zip(names, urls, strict=True)
     found = await asyncio.gather(*(look_at_node(session, name, url) for name, url in pairs))
     if any(each.level is Level.GREEN for each in found):
         return [*found, _count_nodes(len(set(urls)))]
-    return [replace(each, level=Level.RED) for each in found]
+    return [replace(each, level=Level.RED) for each in found or [_count_nodes(0)]]
 
 
 async def look_at_node(session: aiohttp.ClientSession, name: str, url: str) -> Finding:
