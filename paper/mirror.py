@@ -121,7 +121,11 @@ class Mirror:
         if market.closed:
             return
         began_at = self._venue.now()
-        self._take_book(market, await self.upstream.fetch_book(market.token_ids[0]))
+        found = await self.upstream.fetch_book(market.token_ids[0])
+        market = self._venue.market(market.condition_id) or market
+        if market.closed:  # while its book was on its way
+            return
+        self._take_book(market, found)
         asked.book_at = began_at
         self._asked[market.token_ids[0]] = asked
 

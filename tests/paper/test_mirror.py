@@ -10,8 +10,10 @@ import pytest
 from py_clob_client_v2.clob_types import OrderType
 from py_clob_client_v2.exceptions import PolyApiException
 
-from paper.mirror import STALE
+from paper.mirror import STALE, Mirror
 from paper.model import MICROS, Level, OrderStatus
+from paper.upstream import Upstream, UpstreamUrls
+from paper.upstream_rows import FoundBook
 from tests.paper.mirror_desk import OWNER, MirrorDesk, open_mirror_desk
 from tests.paper.open_venue import BIDS
 from tests.paper.still_venue import CONDITION, OTHER, TOKEN, TOKEN_V3
@@ -108,6 +110,27 @@ async def test_a_result_there_pays_here(desk: MirrorDesk, payouts: tuple[int, in
     desk.there.venue.resolve_market(CONDITION, payouts)
     await until(lambda: venue.balance(OWNER, TOKEN) == 0)
     assert venue.balance(OWNER, None) == cash + 10 * payouts[0]
+
+
+async def test_a_book_that_was_overtaken_by_the_result_opens_no_market_again(
+    desk: MirrorDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names another tick size, too, which would be a change of terms."""
+    venue, there = desk.here.venue, desk.there
+    upstream = Upstream(UpstreamUrls(there.clob, there.urls["gamma"], there.urls["data"]))
+    await desk.get(f"/book?token_id={TOKEN}")
+
+    async def overtaken(token_id: str) -> FoundBook:
+        assert token_id == TOKEN
+        venue.resolve_market(CONDITION, (MICROS, 0))
+        return FoundBook((), (Level(450_000, MICROS),), 1_000, None)
+
+    monkeypatch.setattr(upstream, "fetch_book", overtaken)
+    async with upstream.opened():
+        await Mirror(venue, upstream).freshen(TOKEN)
+    market = venue.market(CONDITION)
+    assert market is not None
+    assert (market.closed, market.payouts) == (True, (MICROS, 0))
 
 
 async def test_a_market_of_the_third_exchange_is_found_by_its_position(desk: MirrorDesk) -> None:
