@@ -12,7 +12,7 @@ from pathlib import Path
 
 from signer.frames import Document, FrameError, pack, read_frame
 
-CONNECTIONS_MAX = 64
+CONNECTIONS_MAX = 256  # of some thirty workers, who keep theirs open
 REST_OF_FRAME_S = 2.0
 ANSWER_S = 3.0
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: what the kernel says of the other end

@@ -155,16 +155,32 @@ async def test_a_signer_that_fell_silent_is_asked_once_however_many_connections_
         link.close()
 
 
-async def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(
+async def test_who_waits_for_a_connection_waits_no_longer_than_who_has_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signer.client, "ASK_S", 0.05)
+    for name in ("signer.client.ANSWER_S", "signer.server.ANSWER_S"):
+        monkeypatch.setattr(name, 60.0)
     desk, link = SilentDesk(0), SignerLink(tmp_path / "s")
     async with serving(SocketPlace(tmp_path / "s", ME), desk.answer):
         asks = [link.ask({"ask": "account"}) for _ in range(signer.client.CONNECTIONS + 5)]
-        answers = await asyncio.gather(*asks, return_exceptions=True)
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*asks, return_exceptions=True)
         assert {type(answer) for answer in answers} == {UnavailableError}
-        assert desk.asked <= signer.client.CONNECTIONS
+
+
+async def test_ten_workers_find_room_for_all_their_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("signer.client.ASK_S", "signer.client.ANSWER_S", "signer.server.ANSWER_S"):
+        monkeypatch.setattr(name, 30.0)
+    each, links = signer.client.CONNECTIONS, [SignerLink(tmp_path / "s") for _ in range(10)]
+    desk = SilentDesk(len(links) * each)
+    async with serving(SocketPlace(tmp_path / "s", ME), desk.answer):
+        asks = [link.ask({"ask": "account"}) for link in links for _ in range(each)]
+        assert await asyncio.gather(*asks) == [{}] * len(asks)
+        for link in links:
+            link.close()
 
 
 async def test_redemptions_and_the_account_are_asked_for(tmp_path: Path) -> None:
