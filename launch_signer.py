@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent
 READY_TIMEOUT_S = 90.0  # a busy machine imports slowly
 SOCKET = "WHALECOPY_SIGNER_SOCKET"
 USER = "WHALECOPY_SIGNER_USER"
+KEY_FILE = "WHALECOPY_SIGNER_KEY_FILE"
 _MINUTE_S = 60
 _DAY_OF_MINUTES = 7  # dollars of a day, in those of a minute: $35,000 to $5,000
 _OFTEN = 100_000
@@ -44,11 +45,12 @@ def signer_service(env: Mapping[str, str], settings: Settings) -> Service:
     )
     user = env.get(USER, "")
     words = ("--user", user) if _can_become(user) else ()
-    path = Path(env[SOCKET])
+    path, key = Path(env[SOCKET]), env.get(KEY_FILE)
+    named = {KEY_FILE: str(Path(key).absolute())} if key else {}  # from here; it runs elsewhere
     return Service(
         name="signer",
         command=(sys.executable, "-m", "signer", *words),
-        env={**limits, **environment_for(Process.SIGNER, env)},
+        env={**limits, **environment_for(Process.SIGNER, env), **named},
         ready=lambda: answers(path),
         ready_timeout_s=READY_TIMEOUT_S,
         stage=Stage.SERVER,

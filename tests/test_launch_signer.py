@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from embedded.services import Stage
-from launch_signer import SOCKET, USER, answers, limits_of, name_socket, signer_service
+from launch_signer import (
+    KEY_FILE,
+    SOCKET,
+    USER,
+    answers,
+    limits_of,
+    name_socket,
+    signer_service,
+)
 from settings import Profile, Settings
 from signer.settings import SignerLimits
 from surroundings import Process, environment_for
@@ -29,6 +37,16 @@ def test_only_the_signer_is_given_the_key(tmp_path: Path) -> None:
     for process in Process:
         if process is not Process.SIGNER:
             assert not KEY.keys() & environment_for(process, KEY).keys()
+
+
+def test_a_key_file_named_from_here_is_found_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for named in ("key.json", str(tmp_path / "key.json")):
+        env = signer_service(env_of(tmp_path, "live", **{KEY_FILE: named}), Settings()).env
+        assert env[KEY_FILE] == str(tmp_path / "key.json")
+    assert KEY_FILE not in signer_service(env_of(tmp_path, "live"), Settings()).env
 
 
 def test_live_limits_are_the_signers_own_and_a_persons_word_stands(tmp_path: Path) -> None:
