@@ -71,6 +71,7 @@ class RtdsFeed:
         self._names = names
         self._lines = Lines(venue.faults, Point.RTDS)
         self._awaiting_hash: dict[str, Trade] = {}
+        self._stamp = 0  # of the last message, ms
         self.sockets: OpenSockets[RtdsSession] = OpenSockets()
         self.fanout = Fanout(venue, self)
 
@@ -115,6 +116,8 @@ class RtdsFeed:
         if not sessions:
             return
         for fill in public_fills(trade):
+            # Like fills of one transaction are told apart by nothing else than when they are sent.
+            self._stamp = max(self._venue.now(), self._stamp + 1)
             payload = self._payload(fill)
             kinds = TYPES if fill.is_taker else (BOTH_SIDES,)
             for session in sessions:
@@ -126,7 +129,7 @@ class RtdsFeed:
         return write_json(
             {
                 "connection_id": session.connection_id,
-                "timestamp": self._venue.now(),
+                "timestamp": self._stamp,
                 "topic": "activity",
                 "type": kind,
                 "payload": payload,
