@@ -5,7 +5,7 @@ import pytest
 
 from paper.tape import Snapshot, WhaleOrder, open_tape
 from tests.chaos.load_plan import Caps, LoadPlan, plan_load, play_caps
-from tests.chaos.options import ChaosOptions
+from tests.chaos.options import RATE, ChaosOptions
 from tests.chaos.tape import WALLETS, outcome_of, signal_keys, write_load_tape
 
 UNCAPPED = Caps(10**9, 10**9, 10**9, 10**9)
@@ -23,7 +23,7 @@ def test_the_same_options_plan_the_same_load(plan: LoadPlan) -> None:
 
 def test_the_load_keeps_the_asked_rate(plan: LoadPlan) -> None:
     assert len(plan.orders) == 1000
-    assert plan.ends_at_s == pytest.approx(503, rel=0.05)
+    assert plan.ends_at_s == pytest.approx(3 + 1000 / RATE, rel=0.05)
 
 
 def test_many_kills_stretch_a_short_load() -> None:
