@@ -16,6 +16,9 @@ NAMES = (
     "failure_rate",
     "market_cooldown",
     "whale_cooldown",
+    "geoblock",
+    "closed_only",
+    "clock",
 )
 
 

@@ -116,8 +116,7 @@ def _hold_owner(settings: SignerSettings, key: SecretStr) -> HeldKey:
         wallet = wallet_of_key(key, settings.signature_type)
     except ValueError as error:
         raise KeyUnfitError(
-            "expected a private key of 64 hex digits and signature type 0 or 3; the wallets of "
-            "types 1 and 2 cannot be derived from a key"
+            "expected a private key of 64 hex digits, below the order of secp256k1"
         ) from error
     _check_funder(settings, wallet.funder)
     account = SignerAccount(wallet.signer, wallet.funder, wallet.signature_type)

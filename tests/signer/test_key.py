@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from exchange.polymarket.wallets import derive_deposit_wallet, wallet_of_key
+from exchange.polymarket.wallets import (
+    derive_deposit_wallet,
+    derive_proxy,
+    derive_safe,
+    wallet_of_key,
+)
 from signer.key import KeyUnfitError, hold_key, read_private
 from signer.settings import SignerSettings, read_settings
 from tests.signer.orders import ACCOUNT, KEY, NOW
@@ -115,10 +121,16 @@ def test_another_wallet_than_the_key_has_is_refused(tmp_path: Path) -> None:
         hold_key(settings, NOW)
 
 
-def test_wallets_of_the_old_kinds_are_refused(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, private_key=KEY, signature_type=SignatureType.POLY_GNOSIS_SAFE)
-    with pytest.raises(KeyUnfitError, match="types 1 and 2"):
-        hold_key(settings, NOW)
+@pytest.mark.parametrize(
+    ("signature_type", "derive"),
+    [(SignatureType.POLY_PROXY, derive_proxy), (SignatureType.POLY_GNOSIS_SAFE, derive_safe)],
+)
+def test_wallets_of_the_old_kinds_are_derived(
+    tmp_path: Path, signature_type: SignatureType, derive: Callable[[Wallet], Wallet]
+) -> None:
+    settings = settings_of(tmp_path, private_key=KEY, signature_type=signature_type)
+    account = hold_key(settings, NOW).account
+    assert account.funder == derive(account.address) != account.address
 
 
 def test_a_paper_wallet_is_made_once_and_never_in_live_mode(tmp_path: Path) -> None:
