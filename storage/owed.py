@@ -5,6 +5,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
@@ -74,6 +75,10 @@ _REDUCED = Statement(
 )
 
 
+_ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+"""A sale that comes between the two looks belongs to its own signal."""
+
+
 async def list_owed(db: Database, since: datetime, now: datetime, after: str = "") -> OwedPage:
     """Return positions that no request to leave brings down to what their whales kept.
 
@@ -82,6 +87,7 @@ async def list_owed(db: Database, since: datetime, now: datetime, after: str = "
     market's shares are redeemed and not sold.
     """
     async with db.transaction() as connection:
+        await connection.execute(_ONE_MOMENT)
         rows = await run(
             connection,
             _REDUCED,

@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.holdings import load_stake
 from storage.port import PositionRecord
 from storage.postgres import PostgresStore
 from tests.storage.builders import (
@@ -20,9 +22,9 @@ from tests.storage.builders import (
     whale_fill,
 )
 from tests.storage.test_holdings import OTHER, end, move
-from trading.holdings import MoveKind
+from trading.holdings import MoveKind, WhaleHolding
 from trading.rules import RiskRules
-from trading.types import Side, SignalId, Source
+from trading.types import Side, SignalId, Source, TokenId, Wallet
 
 EVER = NOW - timedelta(days=1)
 
@@ -164,3 +166,22 @@ async def test_only_the_lots_of_the_whale_that_left_are_owed(
     await stranger.close()
     assert funded.wallet == WALLET
     assert len(await owed(funded)) == 1
+
+
+async def test_a_sale_that_comes_while_it_is_looked_is_left_to_its_own_signal(
+    funded: PostgresStore, followed: PositionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older reduction is owed; the new sale is not, though it is there before the end."""
+    del followed
+    await funded.record_move(move(size="20", at=20), later(25))
+
+    async def sold_meanwhile(
+        connection: AsyncConnection, wallet: Wallet, token: TokenId
+    ) -> WhaleHolding:
+        sale = whale_fill("40", tx="0x0s", side=Side.SELL, traded_at=later(59))
+        await funded.record_fill(sale)
+        return await load_stake(connection, wallet, token)
+
+    monkeypatch.setattr("storage.owed.load_stake", sold_meanwhile)
+    ((_, size),) = await owed(funded, 60)
+    assert size == "20"
