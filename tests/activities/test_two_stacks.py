@@ -395,8 +395,9 @@ async def notice_all(stands: Stands, venue: VenueAccess) -> dict[str, float]:
 async def test_a_stack_on_another_database_is_noticed_by_its_orders_and_halts_entries(
     stands: Stands, venue: VenueAccess
 ) -> None:
-    figures = await notice_all(stands, venue)
-    sys.stdout.write(f"seconds until entries halt: {figures}\n")
+    polled_s = await noticed(stands, venue, "p", polled, LOW)
+    streamed_s = await noticed(stands, venue, "s", heard, LOW)
+    sys.stdout.write(f"seconds until entries halt: {polled_s} polled, {streamed_s} streamed\n")
     rules = Rules().reconcile
     longest = max(rules.orders_every, rules.trades_every, BETWEEN_SWEEPS)
     assert longest.total_seconds() < NOTICED_WITHIN_S - 1.0
