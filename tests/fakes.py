@@ -311,7 +311,9 @@ class FakeVenue:
             status, words = self.script.refusal
             return SubmitAnswer(status, error=words)
         if self._market().is_closed:
-            return SubmitAnswer(400, error=f"the orderbook {intent.order.unsigned.token_id} does not exist")
+            return SubmitAnswer(
+                400, error=f"the orderbook {intent.order.unsigned.token_id} does not exist"
+            )
         state = OrderState.DELAYED if answer is Answer.DELAYED else OrderState.LIVE
         order = self.orders[order_hash] = Booked(intent, state)
         if answer is Answer.LIVE or answer is Answer.DELAYED:
