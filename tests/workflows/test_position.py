@@ -130,7 +130,9 @@ async def test_a_resolved_position_is_redeemed_and_turns_the_late_away(
         review = await owner.result()
     assert review.state is PositionState.REDEEMED
     assert review.pnl == 49
-    assert await hall.desk.state(signal_id) is SignalState.UNFILLED
+    assert (
+        await hall.desk.state(signal_id) is SignalState.VENUE_REJECTED
+    )  # the last look was before the result
 
 
 async def test_news_of_a_resolution_is_enough(hall: Hall) -> None:
