@@ -277,8 +277,8 @@ async def test_keys_change_under_running_workflows(temporal_client: Client, keys
             used.add(add_key(keys, NOW))
             config = old.config()
             config["data_converter"] = converter_of(file, "default")  # one that starts now
-            newer = Client(**config).get_workflow_handle_for(Talkative.run, handle.id)
-            await newer.signal(Talkative.hear, WORDS)
+            newer = Client(**config).get_workflow_handle(handle.id)
+            await newer.signal("hear", WORDS)
             with pytest.raises(WorkflowFailureError):
                 await newer.result()
         histories = [await handle.fetch_history() for handle in begun]
