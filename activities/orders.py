@@ -30,6 +30,8 @@ CANCEL_EVERY = timedelta(seconds=2)
 EXPLAIN_FOR = timedelta(seconds=2)
 ONCE = timedelta(days=365)
 SIGNER_AGAIN = timedelta(milliseconds=500)
+AGAIN_FIRST = timedelta(seconds=1)
+AGAIN_MAX = timedelta(seconds=4)
 _LEAVES_A_REST = frozenset({OrderState.CANCELLED, OrderState.VOID})
 
 
@@ -259,8 +261,14 @@ class OrderActivities:
     def _raise_for_retry(
         self, intent: Intent, kind: str, text: str, delay: timedelta | None
     ) -> None:
-        """Ask for another try of the same bytes, unless its time is over."""
-        if self._clock() < intent.created_at + self._rules.retry_until:
+        """Ask for another try of the same bytes, unless its time is over.
+
+        Where the venue names no delay, tries come 1, 2 and 4 s apart, told by the order's age: so
+        an attempt that died with its worker delays none.
+        """
+        age = self._clock() - intent.created_at
+        if age < self._rules.retry_until:
+            delay = min(AGAIN_FIRST + age, AGAIN_MAX) if delay is None else delay
             raise ApplicationError(text, type=kind, next_retry_delay=delay)
 
     async def _listen(self, intent: Intent, progress: OrderProgress, watch: "_Watch") -> None:

@@ -72,7 +72,6 @@ async def test_no_answer_asks_for_a_retry_that_finds_the_order(desk: Desk) -> No
     with pytest.raises(ApplicationError) as error:
         await desk.orders.place_order(order_hash)
     assert error.value.type == OUTCOME_UNKNOWN
-    assert error.value.next_retry_delay is None
     report = await desk.orders.place_order(order_hash)
     assert report.matched == report.size
     assert desk.venue.posts == [order_hash]
@@ -90,6 +89,20 @@ async def test_duplicated_is_an_order_at_the_venue_and_no_rejection(desk: Desk) 
     desk.venue.script.trades_seen_after = timedelta(0)
     report = await desk.env.run(desk.orders.await_fill, order_hash)
     assert report.state is OrderState.MATCHED
+
+
+async def test_the_same_bytes_leave_again_after_one_two_and_four_seconds(desk: Desk) -> None:
+    order_hash = await desk.committed()
+    waits = []
+    for _ in range(4):
+        desk.venue.answer_with(Answer.LOST_BEFORE)
+        with pytest.raises(ApplicationError) as error:
+            await desk.orders.place_order(order_hash)
+        wait = error.value.next_retry_delay
+        assert wait is not None
+        waits.append(round(wait / SECOND))
+        desk.clock.advance(wait)
+    assert waits == [1, 2, 4, 4]
 
 
 async def test_not_now_is_tried_again_when_the_venue_says_so(desk: Desk) -> None:
