@@ -202,6 +202,7 @@ _STATES_AFTER_SENDING = frozenset(
     }
 )
 _AT_THE_VENUE = _STATES_AFTER_SENDING - {OrderState.UNKNOWN, OrderState.VOID}
+_WITH_A_SENDER = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 _GIVEN_UP = frozenset({OrderState.REJECTED, OrderState.VOID})
 _ENDED_ON_BOOK = frozenset({OrderState.MATCHED, OrderState.CANCELLED, OrderState.EXPIRED})
 
@@ -259,20 +260,33 @@ def fold(progress: OrderProgress, evidence: Evidence) -> OrderProgress:
             return _fold_submit(progress, evidence)
         case Ruling():  # pragma: no branch
             unsure = progress.had_unknown or evidence.state is OrderState.UNKNOWN
-            progress = replace(progress, had_unknown=unsure)
-            return _fold_ruling(progress, evidence)
+            return _fold_ruling(replace(progress, had_unknown=unsure), evidence)
 
 
 def _fold_ruling(progress: OrderProgress, ruling: Ruling) -> OrderProgress:
-    """Follow our own word, unless the venue spoke first: then nothing was given up."""
-    if ruling.state is OrderState.UNKNOWN:
-        progress = replace(progress, had_unknown=True)
-    if ruling.state is OrderState.EXPIRED and progress.state is not OrderState.PREPARED:
-        return progress  # it was sent meanwhile: only the venue can say that it expired
+    """Follow our own word, unless somebody sent it, or the venue spoke, before it was said.
+
+    Who ruled knew of no copy under way: a word that ends the order must not pass over one.
+    """
+    if _passes_over_a_copy(progress, ruling.state):
+        return progress
     overtaken = progress.state in _AT_THE_VENUE and ruling.state in _GIVEN_UP
     if overtaken and ruling.state not in TRANSITIONS[progress.state]:
         return progress
     return _move(progress, ruling.state, ruling.text)
+
+
+def _passes_over_a_copy(progress: OrderProgress, to: OrderState) -> bool:
+    match to:
+        case OrderState.EXPIRED:  # once it was sent, only the venue can say so
+            return progress.state is not OrderState.PREPARED
+        case OrderState.REJECTED:  # every copy was turned away, and none is being sent
+            may_live = progress.state is OrderState.UNKNOWN and progress.had_unknown
+            return may_live or progress.state is OrderState.SENDING
+        case OrderState.CANCELLED:  # its own sender held it back, and nobody took that for lost
+            return progress.had_unknown and progress.state in _WITH_A_SENDER
+        case _:
+            return False
 
 
 def _fold_trade(progress: OrderProgress, trade: VenueTrade) -> OrderProgress:

@@ -264,6 +264,43 @@ def test_an_order_that_was_sent_expires_by_the_venues_word_only(state: OrderStat
     assert fold(before, venue(OrderState.EXPIRED)).state is OrderState.EXPIRED
 
 
+NOT_SENT = [
+    Ruling(OrderState.REJECTED, "not sent: the signer refused it"),
+    Ruling(OrderState.EXPIRED, "not sent: the signer was late"),
+    Ruling(OrderState.CANCELLED, "not sent: the kill switch was pulled"),
+]
+
+
+@pytest.mark.parametrize("word", NOT_SENT)
+@pytest.mark.parametrize("told", [None, venue(OrderState.LIVE), trade("t", "10")])
+def test_a_word_that_nothing_was_sent_hides_no_copy_that_another_sender_sent(
+    word: Ruling, told: Evidence | None
+) -> None:
+    """One sender says that it sent nothing, while another one is sending the same order."""
+    lost = fold(progress(), Ruling(OrderState.UNKNOWN, "the sender ended without an answer"))
+    for before in (lost, replace(lost, state=OrderState.SENDING)):
+        after = fold(before, word)
+        assert after == before
+        answered = fold_all(after, submit(SubmitKind.UNKNOWN), *([told] if told else []))
+        assert not answered.is_done
+        assert not answered.adopted
+        assert not answered.faults
+
+
+@pytest.mark.parametrize("word", NOT_SENT[:2])
+def test_nobody_but_its_sender_ends_an_order_that_is_being_sent(word: Ruling) -> None:
+    assert fold(progress(), word) == progress()
+
+
+def test_a_refusal_ends_an_order_of_which_no_copy_can_live() -> None:
+    refused, held_back = NOT_SENT[0], NOT_SENT[2]
+    assert fold(progress(OrderState.PREPARED), refused).state is OrderState.REJECTED
+    turned_away = fold(progress(), submit(SubmitKind.NOT_NOW))
+    assert turned_away.state is OrderState.UNKNOWN
+    assert fold(turned_away, refused).state is OrderState.REJECTED
+    assert fold(progress(), held_back).state is OrderState.CANCELLED
+
+
 def test_a_sending_that_nobody_finished_leaves_the_outcome_unknown() -> None:
     after = fold(progress(), Ruling(OrderState.UNKNOWN, "the worker died"))
     assert after.state is OrderState.UNKNOWN
