@@ -121,8 +121,9 @@ class Follower:
         """
         now = fill.seen_at
         await self._close_due(now, fill)
-        if await self._recorder.record_fill(fill):
-            for earlier in (*self._resumed.beside(fill), fill):
+        part = await self._recorder.record_fill(fill)
+        if part is not None:
+            for earlier in (*self._resumed.beside(part), part):
                 await self._commit(self._aggregator.feed(earlier, now))
 
     async def _hear_out(self) -> None:

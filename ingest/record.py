@@ -1,8 +1,10 @@
 """Commit what was seen before anything else happens; while the database is away, wait."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 import structlog
@@ -12,7 +14,8 @@ from ingest.health import FeedHealth
 from ingest.stored import until_stored
 from storage.port import Event, FactStore, FillStore, KeptFill
 from trading.aggregate import DroppedFills, FoundSignal, TakenBack
-from trading.types import Price, Shares, Side, Source, TokenId, Wallet, WhaleFill
+from trading.tallies import TallyKey, key_of
+from trading.types import ZERO, Price, Shares, Side, Source, TokenId, Wallet, WhaleFill
 
 NUMBERED_MAX = 50_000
 POSITION = "chain/block"
@@ -42,6 +45,7 @@ class Recorder:
         self._clock = clock
         self._told: OrderedDict[_Terms, int] = OrderedDict()
         self._recalled: Counter[_Terms] = Counter()
+        self._recalled_shares: dict[TallyKey, Decimal] = {}  # of the public record
         self._position_at: datetime | None = None
         self._kept: dict[str, tuple[datetime, int]] = {}
 
@@ -55,25 +59,27 @@ class Recorder:
             lambda: self._fills.list_recent_fills(since, limit), self._health, "recall"
         )
         assert kept is not None, "expected the stored fills to be readable"
-        unnamed = (each.fill for each in kept if each.fill.log_index is None)
-        self._recalled = Counter(map(_terms_of, unnamed))
+        self._know([each.fill for each in kept if each.fill.log_index is None])
         return kept
 
-    async def record_fill(self, fill: WhaleFill) -> bool:
-        """Store one whale fill as one source reported it; return whether it is to be counted.
+    async def record_fill(self, fill: WhaleFill) -> WhaleFill | None:
+        """Store one whale fill as one source reported it; return what of it is to be counted.
 
         A report without a log index that an earlier process stored is a repetition and counts no
         more. Where the index is known, whoever counts can tell by itself.
         """
-        ordinal = self._number(fill)
-        if ordinal < self._recalled[_terms_of(fill)]:
-            return False
-        write = partial(self._fills.record_fill, fill, ordinal)
+        part = self._beyond_recalled(fill)
+        if part is None:
+            return None
+        ordinal = self._number(part)
+        if ordinal < self._recalled[_terms_of(part)]:
+            return None
+        write = partial(self._fills.record_fill, part, ordinal)
         is_new = await until_stored(write, self._health, "fill")
         if is_new is None:
             await self.quarantine(Quarantined(fill.source.value, "not storable", repr(fill)))
-            return False
-        return is_new or fill.log_index is not None
+            return None
+        return part if is_new or fill.log_index is not None else None
 
     async def record_signal(self, found: FoundSignal) -> None:
         """Commit a signal with the mark on its fills, and ring for the dispatchers."""
@@ -152,6 +158,33 @@ class Recorder:
             metadata={"signal_ids": ",".join(taken.signal_ids)},
         )
         await until_stored(lambda: self._facts.record_event(event), self._health, "event")
+
+    def _know(self, unnamed: Iterable[WhaleFill]) -> None:
+        """Know what an earlier process stored of sources without log indexes.
+
+        The socket says each fill once. The record says all again, and how its answers were cut
+        into parts is another time different: of it only the shares are known.
+        """
+        self._recalled.clear()
+        self._recalled_shares.clear()
+        for fill in unnamed:
+            if fill.source is Source.DATA_API:
+                lot = key_of(fill)
+                self._recalled_shares[lot] = self._recalled_shares.get(lot, ZERO) + fill.size
+                self._number(fill)
+            else:
+                self._recalled[_terms_of(fill)] += 1
+
+    def _beyond_recalled(self, fill: WhaleFill) -> WhaleFill | None:
+        """Return the part of a fill that the record did not tell an earlier process."""
+        if fill.source is not Source.DATA_API:
+            return fill
+        lot = key_of(fill)
+        known = self._recalled_shares.pop(lot, ZERO)
+        rest = fill.size - known
+        if rest < 0:
+            self._recalled_shares[lot] = -rest
+        return replace(fill, size=Shares(rest)) if rest > 0 else None
 
     def _has_room(self, feed: str) -> bool:
         now = self._clock()

@@ -139,6 +139,11 @@ def rtds_row(size: str = "100", *, tx: str = "0x01") -> WhaleFill:
     return replace(fill, traded_at=utc_now(), seen_at=utc_now())
 
 
+def record_row(size: str = "100", *, tx: str = "0x01") -> WhaleFill:
+    """Return a fill of now as the public record tells it."""
+    return replace(rtds_row(size, tx=tx), source=Source.DATA_API)
+
+
 async def signal_sizes(store: PostgresStore) -> list[int]:
     """Return the sizes of all committed signals, in whole shares, in order."""
     async with store.transaction() as connection:

@@ -24,6 +24,7 @@ from tests.ingest.desk import (
     SlowStore,
     chain_log,
     count_quarantined,
+    record_row,
     rtds_row,
     signal_sizes,
     until,
@@ -154,6 +155,21 @@ async def test_a_listener_that_died_amid_an_order_tells_it_as_one(
         feed.tell(late, replace(chain_log(1, "30"), seen_at=late.seen_at))
         await sizes_become(store, [75])
     await nothing_but_a_marker_follows(store, ears)
+
+
+async def test_a_page_that_is_read_again_after_a_restart_makes_no_second_signal(
+    store: PostgresStore, ears: Ears
+) -> None:
+    """Its rows of 100 and 50 were taken in other parts by the listener that died."""
+    first = ScriptedFeed("data_api")
+    async with following(make_follower(store, ears, first)):
+        first.tell(*[record_row("50") for _ in range(3)])
+        await sizes_become(store, [150])
+    again = ScriptedFeed("data_api")
+    async with following(make_follower(store, ears, again)):
+        again.tell(record_row("100"), record_row("50"), chain_log(3, "7", tx="0x02"))
+        await sizes_become(store, [150, 7])
+        await stored_becomes(store, 4)
 
 
 async def test_a_listener_that_died_after_a_signal_doubles_nothing(

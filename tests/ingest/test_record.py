@@ -1,5 +1,6 @@
 from typing import cast
 
+import pytest
 from structlog.testing import capture_logs
 
 from exchange.port import Quarantined
@@ -10,6 +11,7 @@ from tests.ingest.desk import (
     ShakyStore,
     chain_log,
     count_quarantined,
+    record_row,
     rtds_row,
     signal_sizes,
     utc_now,
@@ -25,7 +27,8 @@ def recorder_of(store: object, ears: Ears) -> Recorder:
 
 async def test_like_rows_without_a_log_index_are_numbered(store: PostgresStore, ears: Ears) -> None:
     recorder = recorder_of(store, ears)
-    assert [await recorder.record_fill(rtds_row("10")) for _ in range(3)] == [True] * 3
+    rows = [rtds_row("10") for _ in range(3)]
+    assert [await recorder.record_fill(row) for row in rows] == rows
     assert len(await recorder.recall(later(-(10**9)), 10)) == 3
 
 
@@ -43,18 +46,56 @@ async def test_what_was_recalled_is_a_repetition_without_a_look_and_what_exceeds
 ) -> None:
     """The record tells its last minutes again: live fills do not wait for as many round trips."""
     first = recorder_of(store, ears)
-    assert [await first.record_fill(rtds_row("10")) for _ in range(2)] == [True] * 2
+    assert all([await first.record_fill(rtds_row("10")) for _ in range(2)])
     shaky = ShakyStore(store)
     restarted = recorder_of(shaky, ears)
     await restarted.recall(later(-(10**9)), 10)
     shaky.refused = {"record_fill"}
-    assert [await restarted.record_fill(rtds_row("10")) for _ in range(2)] == [False] * 2
+    assert [await restarted.record_fill(rtds_row("10")) for _ in range(2)] == [None] * 2
     assert ears.failures("fill") == 0
     shaky.refused = set()
     assert await restarted.record_fill(rtds_row("10"))
     assert await restarted.record_fill(rtds_row("10.000001"))
     assert await restarted.record_fill(chain_log(1, "10"))
     assert len(await restarted.recall(later(-(10**9)), 10)) == 5
+
+
+@pytest.mark.parametrize(
+    "again", [["100", "50"], ["50", "100"], ["150"], ["50", "50", "50"], ["30", "20", "100"]]
+)
+async def test_what_the_record_tells_again_counts_no_more_however_it_is_cut_now(
+    store: PostgresStore, ears: Ears, again: list[str]
+) -> None:
+    """Rows of 100 and 50 came in parts of 50, 50 and 50, since answers held other rows first."""
+    first = recorder_of(store, ears)
+    assert all([await first.record_fill(record_row("50")) for _ in range(3)])
+    restarted = recorder_of(store, ears)
+    await restarted.recall(later(-(10**9)), 10)
+    assert [await restarted.record_fill(record_row(size)) for size in again] == [None] * len(again)
+    part = await restarted.record_fill(record_row("50"))
+    assert part is not None
+    assert part.size == 50
+
+
+async def test_of_a_row_that_was_told_in_part_only_the_rest_counts(
+    store: PostgresStore, ears: Ears
+) -> None:
+    assert await recorder_of(store, ears).record_fill(record_row("50"))
+    restarted = recorder_of(store, ears)
+    await restarted.recall(later(-(10**9)), 10)
+    parts = [await restarted.record_fill(record_row(size)) for size in ("120", "50")]
+    assert [part.size for part in parts if part is not None] == [70, 50]
+    assert len(await restarted.recall(later(-(10**9)), 10)) == 3
+
+
+async def test_what_one_transaction_told_hides_nothing_of_another_nor_of_another_source(
+    store: PostgresStore, ears: Ears
+) -> None:
+    assert await recorder_of(store, ears).record_fill(record_row("50"))
+    restarted = recorder_of(store, ears)
+    await restarted.recall(later(-(10**9)), 10)
+    assert await restarted.record_fill(record_row("50", tx="0x02"))
+    assert await restarted.record_fill(rtds_row("50"))
 
 
 async def test_a_row_whose_first_answer_was_lost_counts(store: PostgresStore, ears: Ears) -> None:
