@@ -23,7 +23,7 @@ SOCKET = "WHALECOPY_SIGNER_SOCKET"
 USER = "WHALECOPY_SIGNER_USER"
 KEY_FILE = "WHALECOPY_SIGNER_KEY_FILE"
 _MINUTE_S = 60
-_DAY_OF_MINUTES = 7  # dollars of a day, in those of a minute: $35,000 to $5,000
+_NO_CAP = Usd(Decimal(10**9))
 _OFTEN = 100_000
 
 
@@ -60,11 +60,11 @@ def signer_service(env: Mapping[str, str], settings: Settings) -> Service:
 
 def limits_of(rules: Rules) -> SignerLimits:
     """Return the limits that fit a profile's rules."""
-    risk = rules.risk
+    risk, per_day = rules.risk, rules.risk.notional_per_day_max
     return SignerLimits(
         order_usd=risk.order_max,
         usd_per_min=risk.notional_per_min_max,
-        usd_per_day=Usd(risk.notional_per_min_max * _DAY_OF_MINUTES),
+        usd_per_day=_NO_CAP if per_day is None else per_day,
         daily_loss_usd=risk.daily_loss_max,
         orders_per_min=risk.orders_per_min_max,
         orders_per_min_token=risk.orders_per_min_token_max,

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from trading.caps import market_cap
@@ -49,10 +49,12 @@ class RecentEntries:
     def __init__(self, rules: RiskRules) -> None:
         self._rules = rules
         self._sent: deque[_Sent] = deque()
+        self._of_days: dict[date, Usd] = {}
 
     def add(self, signal_id: SignalId, claim: Claim, now: datetime) -> None:
         """Count an entry that was committed."""
         self._sent.append(_Sent(now, claim.token_id, signal_id, claim.cost))
+        self._of_days = {_day(now): Usd(self._of_day(now) + claim.cost)}
 
     def breach(
         self, signal_id: SignalId, claim: Claim, open_orders: int, now: datetime
@@ -63,9 +65,19 @@ class RecentEntries:
         last = [s for s in self._sent if s.at > now - _MINUTE]
         same = [s for s in last if s.token_id == claim.token_id]
         repeats = self._repeats(signal_id, claim.token_id, now)
-        recent = Counts(open_orders, len(last), len(same), Usd(_sum(last)), repeats)
+        recent = Counts(
+            open_orders,
+            len(last),
+            len(same),
+            Usd(_sum(last)),
+            repeats,
+            notional_day=self._of_day(now),
+        )
         breach = check_throttles(recent, claim.cost, ThrottleCaps.of(rules))
         return None if breach is None else Refusal(breach.reason, breach.numbers)
+
+    def _of_day(self, now: datetime) -> Usd:
+        return self._of_days.get(_day(now), Usd(ZERO))
 
     def _repeats(self, signal_id: SignalId, token_id: TokenId, now: datetime) -> int:
         since = now - self._rules.repeats_window
@@ -109,6 +121,10 @@ def cap_refusal(claim: Claim, claims: Iterable[Claim], caps: Caps) -> Refusal | 
             numbers = {"used": str(used), "asked": str(claim.cost), "cap": str(cap)}
             return Refusal(reason, numbers)
     return None
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
 
 
 def _sum(sent: Iterable[_Sent]) -> Decimal:

@@ -24,7 +24,6 @@ class No(StrEnum):
     """No open reservation covers it."""
     ENDED = "ended"
     """Its order or its position takes no more."""
-    NOTIONAL_PER_DAY = "notional_per_day"
     EXITS_PER_MIN = "exits_per_min"
     ATTESTS_PER_HOUR = "attests_per_hour"
     REDEMPTION = "redemption"
@@ -42,6 +41,7 @@ class No(StrEnum):
     ORDERS_PER_MIN = "orders_per_min"
     ORDERS_PER_MIN_TOKEN = "orders_per_min_token"  # noqa: S105 - a count, not a secret
     NOTIONAL_PER_MIN = "notional_per_min"
+    NOTIONAL_PER_DAY = "notional_per_day"
     REPEATS = "repeats"
     HELD = "held"
     EPOCH = "epoch"

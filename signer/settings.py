@@ -45,6 +45,7 @@ class SignerLimits:
         return RiskRules(
             order_max=self.order_usd,
             notional_per_min_max=self.usd_per_min,
+            notional_per_day_max=self.usd_per_day,
             daily_loss_max=self.daily_loss_usd,
             orders_per_min_max=self.orders_per_min,
             orders_per_min_token_max=self.orders_per_min_token,

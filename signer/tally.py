@@ -91,18 +91,13 @@ class Tally:
     def _refuse_entry(self, order: OrderFacts, now: datetime) -> SignRefusal | None:
         recent = self._recent(order, now)
         breach = check_throttles(recent, order.cost_max, ThrottleCaps.of(self._limits.risk))
-        if breach is not None:
-            return refusal_of(breach)
-        spent = self._spent.get(_day(order.created_at), Usd(ZERO)) + order.cost_max
-        if spent > self._limits.usd_per_day:
-            return SignRefusal(No.NOTIONAL_PER_DAY, str(spent), str(self._limits.usd_per_day))
-        return None
+        return None if breach is None else refusal_of(breach)
 
     def _recent(self, order: OrderFacts, now: datetime) -> RecentEntries:
         """Count entries that were created within a minute, or ten for repeats, before now.
 
-        The worker that committed the last of them counted all of these. So in whatever order they
-        are signed, no entry is too many here that was not so there.
+        The worker that committed the last of them counted all of these, and all of its UTC day.
+        So in whatever order they are signed, no entry is too many here that was not so there.
         """
         minute = [entry for entry in self._entries if entry.at > now - MINUTE]
         signal_id = None if order.signal is None else order.signal.signal_id
@@ -115,6 +110,7 @@ class Tally:
             notional=Usd(sum((entry.cost_max for entry in minute), ZERO)),
             repeats=len({e.signal_id for e in same if e.signal_id != signal_id}),
             attempts=sum(e.signal_id == signal_id for e in self._entries),
+            notional_day=self._spent.get(_day(order.created_at), Usd(ZERO)),
         )
 
     def _count_entry(self, entry: _Entry) -> None:

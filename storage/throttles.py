@@ -10,8 +10,10 @@ from storage.events import insert_event
 from storage.limits import lock_wallet
 from storage.port import Event, LimitCaps
 from storage.statements import Statement, insert_row, run, run_one
+from trading.breakers import end_of_day
 from trading.orders import Intent
 from trading.pretrade import (
+    COUNTED,
     Breach,
     RecentEntries,
     Stop,
@@ -22,7 +24,8 @@ from trading.rules import RiskRules
 from trading.types import Usd
 
 MINUTE = timedelta(minutes=1)
-KEPT_FOR = timedelta(days=1)
+DAY = timedelta(days=1)
+KEPT_FOR = DAY
 
 _RECENT = Statement(
     """
@@ -51,13 +54,19 @@ _RECENT = Statement(
         coalesce(sum(cost_max) FILTER (WHERE created_at > :minute_ago), 0) AS notional,
         count(DISTINCT coalesce(signal_id, intent_id)) FILTER (
             WHERE created_at > :repeats_since AND token_id = :token_id
-            AND coalesce(signal_id, intent_id) <> :own) AS repeats
+            AND coalesce(signal_id, intent_id) <> :own) AS repeats,
+        (SELECT coalesce(sum(d.cost_max), 0) FROM intents AS d
+         WHERE d.maker = :wallet AND d.side = 'BUY'
+         AND d.created_at >= :day_begins AND d.created_at < :day_ends) AS notional_day
     FROM intents
     WHERE maker = :wallet AND side = 'BUY' AND created_at > :since
     """
 )
 _COUNT = Statement(
-    "SELECT count(*) AS n FROM throttled WHERE wallet = :wallet AND timestamp > :since"
+    """
+    SELECT count(*) AS n FROM throttled
+    WHERE wallet = :wallet AND timestamp > :since AND control = ANY(:counted)
+    """
 )
 _FORGET = Statement("DELETE FROM throttled WHERE wallet = :wallet AND timestamp < :before")
 
@@ -82,6 +91,7 @@ def throttle_caps(caps: LimitCaps, rules: RiskRules) -> ThrottleCaps:
         notional_per_min=caps.notional_per_min,
         repeats=caps.repeats,
         attempts=rules.attempts_max,
+        notional_per_day=rules.notional_per_day_max,
     )
 
 
@@ -123,7 +133,13 @@ async def _halt_of(
         case Stop.WALLET:
             return Halt(HaltScope.WALLET, unsigned.maker, breach.describe(), now)
         case Stop.COUNTED:
-            row = await run_one(connection, _COUNT, wallet=unsigned.maker, since=now - MINUTE)
+            row = await run_one(
+                connection,
+                _COUNT,
+                wallet=unsigned.maker,
+                since=now - MINUTE,
+                counted=sorted(COUNTED),
+            )
             assert row is not None, "a count is always one row"
             if not rules.throttled_max or row["n"] < rules.throttled_max:
                 return None
@@ -137,6 +153,7 @@ async def _load_recent(
     caps, rules = by
     order, unsigned = intent.order, intent.order.unsigned
     minute_ago, repeats_since = now - MINUTE, now - caps.repeats_window
+    day_begins, day_ends = _day_of(intent, rules)
     row = await run_one(
         connection,
         _RECENT,
@@ -152,6 +169,8 @@ async def _load_recent(
         repeats_since=repeats_since,
         since=min(minute_ago, repeats_since),
         own=intent.signal_id or intent.intent_id,
+        day_begins=day_begins,
+        day_ends=day_ends,
     )
     assert row is not None, "counts are always one row"
     return RecentEntries(
@@ -163,4 +182,13 @@ async def _load_recent(
         attempts=row["attempts"],
         twins=row["twins"],
         crosses=row["crosses"],
+        notional_day=Usd(row["notional_day"]),
     )
+
+
+def _day_of(intent: Intent, rules: RiskRules) -> tuple[datetime, datetime] | tuple[None, None]:
+    """Return the UTC day that an entry counts in; nothing is summed where a day has no cap."""
+    if rules.notional_per_day_max is None:
+        return None, None
+    day_ends = end_of_day(intent.created_at)
+    return day_ends - DAY, day_ends

@@ -64,6 +64,8 @@ def test_a_profile_that_departs_from_the_rules_has_limits_that_fit(tmp_path: Pat
     assert env["WHALECOPY_SIGNER_MAX_ORDERS_PER_MIN"] == str(LOAD.risk.orders_per_min_max)
     fast = limits_of(replay(Decimal(20)))
     assert fast.orders_per_min == 600
+    assert fast.usd_per_day == replay(Decimal(20)).risk.notional_per_day_max == 700_000
+    assert limits_of(LOAD).usd_per_day > 10**8
     default = limits_of(DEFAULT)
     assert (default.usd_per_day, default.exits_per_min) == (
         SignerLimits().usd_per_day,

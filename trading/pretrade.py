@@ -31,6 +31,7 @@ class Control(StrEnum):
     ORDERS_PER_MIN = "orders_per_min"
     ORDERS_PER_MIN_TOKEN = "orders_per_min_token"  # noqa: S105 - a count, not a secret
     NOTIONAL_PER_MIN = "notional_per_min"
+    NOTIONAL_PER_DAY = "notional_per_day"
     REPEATS = "repeats"
     HELD = "held"
     EPOCH = "epoch"
@@ -62,6 +63,8 @@ _STOPS = {
     Control.ORDERS_PER_MIN_TOKEN: Stop.COUNTED,
     Control.NOTIONAL_PER_MIN: Stop.COUNTED,
 }
+COUNTED = frozenset(control for control, stop in _STOPS.items() if stop is Stop.COUNTED)
+"""What a busy minute is refused for; a day whose dollars are spent is not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,10 @@ def check_exit(size: Shares, held: Shares, offered: Shares) -> Breach | None:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleCaps:
-    """How many entries a wallet may have; 0 switches `repeats` and `attempts` off."""
+    """How many entries a wallet may have; 0 switches `repeats` and `attempts` off.
+
+    `notional_per_day` is of a UTC day, that of the intents' creation; None: no cap.
+    """
 
     open_orders: int
     orders_per_min: int
@@ -158,6 +164,7 @@ class ThrottleCaps:
     notional_per_min: Usd
     repeats: int = 0
     attempts: int = 0
+    notional_per_day: Usd | None = None
 
     @classmethod
     def of(cls, rules: RiskRules) -> "ThrottleCaps":
@@ -169,6 +176,7 @@ class ThrottleCaps:
             notional_per_min=rules.notional_per_min_max,
             repeats=rules.repeats_max,
             attempts=rules.attempts_max,
+            notional_per_day=rules.notional_per_day_max,
         )
 
 
@@ -189,6 +197,7 @@ class RecentEntries:
     attempts: int = 0
     twins: int = 0
     crosses: int = 0
+    notional_day: Usd = Usd(ZERO)
 
 
 def check_throttles(recent: RecentEntries, cost_max: Usd, caps: ThrottleCaps) -> Breach | None:
@@ -203,6 +212,9 @@ def check_throttles(recent: RecentEntries, cost_max: Usd, caps: ThrottleCaps) ->
     ]
     if caps.attempts:
         figures.insert(0, (Control.ATTEMPTS, recent.attempts + 1, caps.attempts))
+    if caps.notional_per_day is not None:
+        spent = recent.notional_day + cost_max
+        figures.append((Control.NOTIONAL_PER_DAY, spent, caps.notional_per_day))
     if caps.repeats:
         figures.append((Control.REPEATS, recent.repeats + 1, caps.repeats))
     for control, wanted, cap in figures:

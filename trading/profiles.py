@@ -35,6 +35,7 @@ def replay(speed: Decimal) -> Rules:
         orders_per_min_max=int(rules.risk.orders_per_min_max * speed),
         orders_per_min_token_max=int(rules.risk.orders_per_min_token_max * speed),
         notional_per_min_max=Usd(rules.risk.notional_per_min_max * speed),
+        notional_per_day_max=_at_pace(rules.risk.notional_per_day_max, speed),
         repeats_max=0,
         throttled_max=int(rules.risk.throttled_max * speed),
     )
@@ -59,6 +60,7 @@ LOAD = changed(
         orders_per_min_max=1_000_000,
         orders_per_min_token_max=1_000_000,
         notional_per_min_max=_UNLIMITED,
+        notional_per_day_max=None,
         repeats_max=0,
         order_max=_UNLIMITED,
         throttled_max=0,
@@ -72,6 +74,10 @@ LOAD = changed(
     ),
 )
 """Benches and chaos: throttles and dollar caps out of the way, except in the tests of them."""
+
+
+def _at_pace(notional: Usd | None, speed: Decimal) -> Usd | None:
+    return None if notional is None else Usd(notional * speed)
 
 
 def _at_speed(duration: timedelta, speed: Decimal) -> timedelta:

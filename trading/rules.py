@@ -86,6 +86,7 @@ class RiskRules:
     orders_per_min_max: int = 30
     orders_per_min_token_max: int = 6
     notional_per_min_max: Usd = Usd(Decimal(5000))
+    notional_per_day_max: Usd | None = Usd(Decimal(35_000))  # of a UTC day, filled or not
     repeats_max: int = 3  # same token and side within `repeats_window`; 0 switches it off
     repeats_window: timedelta = timedelta(minutes=10)
     attempts_max: int = 3  # entries of one signal: the first, and two remainders

@@ -79,6 +79,15 @@ def test_every_throttle_lets_its_cap_through_and_no_more() -> None:
     assert ask(sent(free, 1, cost=5000)) == "notional_per_min"
 
 
+def test_a_days_dollars_are_its_own() -> None:
+    recent = sent(RULES, 1, cost=34_999)
+    evening = START.replace(hour=23, minute=59)
+    assert ask(recent, at=evening) is None
+    recent.add(SignalId("one more"), a_claim(1), evening - timedelta(minutes=30))
+    assert ask(recent, at=evening) == "notional_per_day"
+    assert ask(recent, at=evening + timedelta(minutes=1)) is None
+
+
 def test_repeats_are_other_signals_of_the_same_token() -> None:
     free = replace(RULES, orders_per_min_token_max=99)
     assert ask(sent(free, 3)) is None  # two others and itself

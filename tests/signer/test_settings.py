@@ -25,6 +25,7 @@ def test_the_defaults_are_the_rules_own_numbers() -> None:
     assert limits.orders_per_min_max == risk.orders_per_min_max
     assert limits.orders_per_min_token_max == risk.orders_per_min_token_max
     assert limits.notional_per_min_max == risk.notional_per_min_max
+    assert limits.notional_per_day_max == risk.notional_per_day_max
     assert limits.repeats_max == risk.repeats_max
     assert limits.open_orders_max == risk.open_orders_max
     assert limits.daily_loss_max == risk.daily_loss_max

@@ -10,6 +10,7 @@ from signer.facts import OrderFacts, PastOrder
 from signer.settings import SignerLimits
 from signer.tally import INTENTS_MAX, Quota, Tally
 from tests.signer.orders import NOW, entry, leaving, resigned
+from trading.breakers import end_of_day
 from trading.types import IntentId, SignalId, TokenId, Usd
 
 OTHER = TokenId("8" * 77)
@@ -77,6 +78,18 @@ def test_dollars_run_out_by_the_minute_and_by_the_day() -> None:
     codes = [signed(tally, on_another_token(at(entry(f"s{n}#1"), n * 700), n)) for n in range(3)]
     assert codes == [None, None, No.NOTIONAL_PER_DAY]
     assert signed(tally, on_another_token(at(entry("s9#1"), 86_400), 9)) is None
+
+
+def test_a_day_that_a_worker_let_pass_is_not_too_much_in_whatever_order_it_is_signed() -> None:
+    """Each counts on the day of its intent, though both days are signed after midnight."""
+    tally = Tally(SignerLimits(usd_per_day=Usd(Decimal(110))))
+    midnight = int((end_of_day(NOW) - NOW).total_seconds())
+    for n, second in enumerate((1, -1, 0, -2)):
+        order = on_another_token(at(entry(f"s{n}#1"), midnight + second), n)
+        assert tally.refuse(order, NOW + timedelta(seconds=midnight + 2)) is None
+        tally.count(order, NOW + timedelta(seconds=midnight + 2))
+    last = on_another_token(at(entry("s9#1"), midnight), 9)
+    assert signed(tally, last) is No.NOTIONAL_PER_DAY
 
 
 def test_a_signal_has_so_many_attempts() -> None:

@@ -28,7 +28,7 @@ from tests.simulation.tables import (
     set_halt,
     shift_limits,
 )
-from trading.breakers import size_factor
+from trading.breakers import end_of_day, size_factor
 from trading.orders import Evidence, Intent, OrderProgress, fold
 from trading.portfolio import drawdown_of
 from trading.pretrade import RecentEntries, check_throttles
@@ -107,6 +107,8 @@ def _recent(tables: Tables, intent: Intent, caps: LimitCaps, now: datetime) -> R
     token_id = intent.order.unsigned.token_id
     bought = [row.intent for row in tables.orders.values() if row.intent.side is Side.BUY]
     lately = [i for i in bought if i.created_at > now - MINUTE]
+    midnight = end_of_day(intent.created_at)
+    today = [i for i in bought if end_of_day(i.created_at) == midnight]
     own = intent.signal_id or intent.intent_id
     repeats = {
         i.signal_id or i.intent_id
@@ -119,6 +121,7 @@ def _recent(tables: Tables, intent: Intent, caps: LimitCaps, now: datetime) -> R
         orders_token=sum(i.order.unsigned.token_id == token_id for i in lately),
         notional=Usd(sum((i.order.cost_max for i in lately), ZERO)),
         repeats=len(repeats - {own}),
+        notional_day=Usd(sum((i.order.cost_max for i in today), ZERO)),
     )
 
 

@@ -26,7 +26,9 @@ from tests.storage.builders import (
     leave,
     reserved,
     trade,
+    usd,
 )
+from trading.breakers import end_of_day
 from trading.orders import Intent, Ruling
 from trading.rules import RiskRules
 from trading.types import (
@@ -66,6 +68,33 @@ async def halted(store: PostgresStore) -> dict[str, tuple[str, str]]:
 async def count_throttled(store: PostgresStore) -> int:
     async with store.transaction() as connection:
         return (await connection.execute(select(func.count()).select_from(throttled))).scalar_one()
+
+
+async def test_the_dollars_of_a_utc_day_run_out_refuse_and_halt_nothing(
+    database_url: str, funded: PostgresStore
+) -> None:
+    """What was committed counts, filled or not, on the day that its intent was made."""
+    rules = RiskRules(notional_per_day_max=usd(120), throttled_max=2)
+    midnight = end_of_day(NOW)
+    store = PostgresStore(database_url, rules, WALLET)
+    try:
+        for n, seconds in enumerate((-43_000, -1)):
+            early = entry(f"s{n}#1", created_at=midnight + timedelta(seconds=seconds))
+            assert await throttle_of(store, early) == ""
+        for n in range(2, 6):
+            late = entry(f"s{n}#1", created_at=midnight - timedelta(microseconds=1))
+            assert await throttle_of(store, late) == "notional_per_day"
+            assert await throttle_of(store, late, now=midnight) == "notional_per_day"
+        busy = await throttle_of(store, late, replace(CAPS, open_orders=0))
+        assert (busy, await halted(store)) == ("open_orders", {})  # one, and no day's refusal
+        assert await throttle_of(store, entry("s6#1", created_at=midnight)) == ""
+        small = entry("s7#1", size="40", created_at=midnight - timedelta(microseconds=1))
+        assert await throttle_of(store, small, now=midnight) == ""
+        uncapped = PostgresStore(database_url, replace(rules, notional_per_day_max=None), WALLET)
+        assert await throttle_of(uncapped, late) == ""
+        await uncapped.close()
+    finally:
+        await store.close()
 
 
 async def test_the_fourth_signal_of_a_token_within_ten_minutes_halts_the_token(

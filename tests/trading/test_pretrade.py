@@ -115,6 +115,8 @@ def test_an_exit_sells_what_is_held_and_not_offered() -> None:
         (replace(QUIET, orders_token=6), Control.ORDERS_PER_MIN_TOKEN),
         (replace(QUIET, notional=Usd(Decimal(4950))), None),
         (replace(QUIET, notional=Usd(Decimal("4950.01"))), Control.NOTIONAL_PER_MIN),
+        (replace(QUIET, notional_day=Usd(Decimal(34_950))), None),
+        (replace(QUIET, notional_day=Usd(Decimal("34_950.01"))), Control.NOTIONAL_PER_DAY),
         (replace(QUIET, repeats=2), None),
         (replace(QUIET, repeats=3), Control.REPEATS),
         (replace(QUIET, attempts=2), None),
@@ -136,9 +138,10 @@ def test_a_refusal_says_what_was_wanted_and_what_is_allowed() -> None:
     assert breach.describe() == "repeats: expected 3 at most, an order wanted 4"
 
 
-def test_repeats_and_attempts_are_counted_when_they_are_limited() -> None:
-    free = replace(CAPS, repeats=0, attempts=0)
-    assert check_throttles(replace(QUIET, repeats=99, attempts=99), Usd(Decimal(1)), free) is None
+def test_repeats_attempts_and_a_days_dollars_are_counted_when_they_are_limited() -> None:
+    free = replace(CAPS, repeats=0, attempts=0, notional_per_day=None)
+    much = replace(QUIET, repeats=99, attempts=99, notional_day=Usd(Decimal(10**9)))
+    assert check_throttles(much, Usd(Decimal(1)), free) is None
 
 
 @pytest.mark.parametrize(
@@ -152,6 +155,7 @@ def test_repeats_and_attempts_are_counted_when_they_are_limited() -> None:
         (Control.ORDERS_PER_MIN_TOKEN, Stop.COUNTED),
         (Control.NOTIONAL_PER_MIN, Stop.COUNTED),
         (Control.OPEN_ORDERS, Stop.COUNTED),
+        (Control.NOTIONAL_PER_DAY, Stop.NOTHING),
         (Control.SELF_CROSS, Stop.NOTHING),
         (Control.COLLAR, Stop.NOTHING),
     ],

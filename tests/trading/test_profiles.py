@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from trading.profiles import DEFAULT, LOAD, replay
+from trading.profiles import DEFAULT, LOAD, _at_pace, replay
 from trading.rules import Rules
 
 
@@ -35,6 +35,7 @@ def test_a_replay_departs_in_end_dates_throttles_pauses_repeats_and_bankroll_onl
             orders_per_min_max=DEFAULT.risk.orders_per_min_max,
             orders_per_min_token_max=DEFAULT.risk.orders_per_min_token_max,
             notional_per_min_max=DEFAULT.risk.notional_per_min_max,
+            notional_per_day_max=DEFAULT.risk.notional_per_day_max,
             repeats_max=DEFAULT.risk.repeats_max,
             throttled_max=DEFAULT.risk.throttled_max,
         ),
@@ -45,6 +46,11 @@ def test_a_replay_departs_in_end_dates_throttles_pauses_repeats_and_bankroll_onl
 @pytest.mark.parametrize("speed", [Decimal(1), Decimal("0.5")])
 def test_a_slow_replay_never_waits_longer_than_the_rules_say(speed: Decimal) -> None:
     assert replay(speed).risk.pause == DEFAULT.risk.pause
+
+
+def test_a_cap_that_is_off_stays_off_at_any_pace() -> None:
+    assert _at_pace(None, Decimal(20)) is None
+    assert replay(Decimal(20)).risk.notional_per_day_max == 700_000
 
 
 def test_the_load_profile_departs_in_risk_and_throttles_only() -> None:
