@@ -3,13 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from random import Random
+
+import structlog
 
 from exchange.polymarket.chain_blocks import ChainBlocks
 from exchange.polymarket.chain_gap import REORG_BLOCKS, BlockRange, ChainGap
 from exchange.polymarket.chain_ledger import ChainLedger, key_of
+from exchange.polymarket.chain_limits import Limit, limit_of, named_pause_s
+from exchange.polymarket.chain_questions import ChainQuestions, Question
 from exchange.polymarket.contracts import EXCHANGES
 from exchange.polymarket.pump import Emit
 from exchange.polymarket.wire import as_list, as_object, excerpt, parse, read_objects, to_micro
@@ -41,15 +46,7 @@ RECEIPTS_MAX = 100
 
 _WAITING_MAX = 1000
 
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request that awaits its answer, and what it is about."""
-
-    what: str  # logs | heads | number | gap | block | receipt | end
-    block: int = 0
-    blocks: BlockRange | None = None
-    transaction: str = ""
+_log = structlog.get_logger()
 
 
 class ChainTalk:
@@ -80,8 +77,9 @@ class ChainTalk:
         self._wallets: frozenset[Wallet] = frozenset()
         self._subscribed: frozenset[Wallet] = frozenset()
         self._subscription: object = None
-        self._asked: dict[int, _Asked] = {}
+        self._asked: dict[int, Question] = {}
         self._outbox: list[str] = []
+        self._questions = ChainQuestions(Random())  # noqa: S311 - spreads questions
         self._last_id = 0
         self._blocks = ChainBlocks()
         self._forked_at: int | None = None
@@ -111,10 +109,11 @@ class ChainTalk:
         self._gap.lose(min(self._waiting, default=None))
         self._asked.clear()
         self._outbox.clear()
+        self._questions.clear()
         self._waiting.clear()
         self._subscription = None
         self._subscribe()
-        self._ask(_Asked("heads"), "eth_subscribe", ["newHeads"])
+        self._ask(Question("heads"), "eth_subscribe", ["newHeads"])
         return self._take_outbox()
 
     def more(self) -> Sequence[str]:
@@ -128,35 +127,53 @@ class ChainTalk:
         await self._emit(StreamReset(self._clock()))
 
     async def hear(self, text: str) -> bool:
-        """Act on answers and notices; hand what cannot be read to quarantine."""
+        """Act on answers and notices; hand what cannot be read to quarantine.
+
+        A notice is data; a node that only answers, or refuses, is no source.
+        """
+        is_data = False
         try:
             for item in read_objects(text):
-                await self._handle(parse(RpcMessage, item))
+                is_data |= await self._handle(parse(RpcMessage, item))
         except WireError as error:
             await self._emit(Quarantined(self.name, str(error), excerpt(text)))
+        self._say_due()
         if self._outbox:
             self.wake.set()
-        return True
+        return is_data
 
-    async def _handle(self, message: RpcMessage) -> None:
+    async def _handle(self, message: RpcMessage) -> bool:
         if message.method == "eth_subscription":
             await self._hear_notice(as_object(message.params.get("result")))
-            return
+            return True
         asked = self._asked.pop(message.id, None) if isinstance(message.id, int) else None
         if asked is None:
             raise WireError(f"expected an answer to a question of ours, received id {message.id}")
+        self._questions.answered(asked, is_served=message.error is None)
         if message.error is None:
             await self._hear_answer(asked, message.result)
         elif asked.what != "end":
-            self._hear_error(asked, str(message.error)[:200])
+            self._hear_error(asked, message.error)
+        return False
 
-    def _hear_error(self, asked: _Asked, error: str) -> None:
-        """Ask for less at a time where a range was refused; anything else costs the socket."""
+    def _hear_error(self, asked: Question, error: object) -> None:
+        """Ask again later where the node limits us, for less where a range was too much.
+
+        A range that is refused for another reason is asked for again once before it is halved.
+        Without a subscription the socket is of no use: another one is opened, after a pause.
+        """
+        limit, is_range = limit_of(error), asked.blocks is not None
+        may_be_rate = limit is Limit.RATE or (limit is Limit.UNCLEAR and not is_range)
+        is_first = is_range and limit is not Limit.RANGE and not asked.was_refused
+        if asked.what not in ("logs", "heads") and (may_be_rate or is_first):
+            again = replace(asked, was_refused=is_range and limit is not Limit.RATE)
+            blocks = self._questions.refused(again, named_pause_s(error))
+            _log.info("node_limits_us", node=self._node, why=str(error)[:200], pause_blocks=blocks)
+            return
         halves = () if asked.blocks is None else self._gap.refused(asked.blocks)
         if not halves:
-            raise UnavailableError(f"{asked.what}: the node answered {error}")
-        for blocks in halves:
-            self._ask_for_logs(blocks)
+            raise UnavailableError(f"{asked.what}: the node answered {str(error)[:200]}")
+        self._questions.add_first(Question("gap", blocks=blocks) for blocks in halves)
 
     async def _hear_notice(self, item: dict[str, object]) -> None:
         if "topics" in item:
@@ -168,13 +185,14 @@ class ChainTalk:
         if self._blocks.take(head):
             self._forked_at = head.number
         self._gap.saw(head.number)
+        self._questions.new_block()
         await self._tell_logs_of(head.number)
         if self._forked_at is not None and head.number >= self._forked_at + SETTLED_BLOCKS:
             self._ask_for_logs(BlockRange(max(self._forked_at - REORG_BLOCKS, 0), head.number))
             self._forked_at = None
         await self._emit(FeedPulse(self._clock(), self.complete))
 
-    async def _hear_answer(self, asked: _Asked, result: object) -> None:
+    async def _hear_answer(self, asked: Question, result: object) -> None:
         match asked.what:
             case "logs":
                 self._hear_subscription(result)
@@ -191,9 +209,9 @@ class ChainTalk:
 
     def _hear_subscription(self, result: object) -> None:
         if self._subscription is not None:
-            self._ask(_Asked("end"), "eth_unsubscribe", [self._subscription])
+            self._ask(Question("end"), "eth_unsubscribe", [self._subscription])
         self._subscription = result
-        self._ask(_Asked("number"), "eth_blockNumber", [])
+        self._questions.add(Question("number"))
 
     async def _hear_block(self, block: int, result: object) -> None:
         if result is None:
@@ -224,8 +242,7 @@ class ChainTalk:
         settled = blocks.first, min(blocks.last, (self._gap.complete or 0) - SETTLED_BLOCKS)
         seen = {key_of(log) for log in rows}
         for transaction in self._ledger.unseen(settled, self._wallets, seen)[:RECEIPTS_MAX]:
-            asked = _Asked("receipt", transaction=transaction)
-            self._ask(asked, "eth_getTransactionReceipt", [transaction])
+            self._questions.add(Question("receipt", transaction=transaction))
 
     async def _hear_log(self, log: LogRow) -> None:
         if log.address not in EXCHANGES or log.topics[:1] != (ORDER_FILLED,):
@@ -249,8 +266,7 @@ class ChainTalk:
             raise UnavailableError(f"more than {_WAITING_MAX} blocks without a time")
         logs = self._waiting.setdefault(log.block_number, [])
         if not logs:
-            asked = _Asked("block", log.block_number)
-            self._ask(asked, "eth_getBlockByNumber", [hex(log.block_number), False])
+            self._questions.add(Question("block", log.block_number))
         logs.append(log)
 
     async def _tell_logs_of(self, block: int) -> None:
@@ -258,21 +274,34 @@ class ChainTalk:
             await self._hear_log(log)
 
     def _ask_for_logs(self, blocks: BlockRange) -> None:
-        bounds = {"fromBlock": hex(blocks.first), "toBlock": hex(blocks.last)}
-        asked = _Asked("gap", blocks=blocks)
-        self._ask(asked, "eth_getLogs", [{**self._filter(), **bounds}])
+        self._questions.add(Question("gap", blocks=blocks))
+
+    def _say_due(self) -> None:
+        for question in self._questions.due():
+            self._ask(question, *self._words_of(question))
+
+    def _words_of(self, question: Question) -> tuple[str, list[object]]:
+        match question:
+            case Question("block", block=number):
+                return "eth_getBlockByNumber", [hex(number), False]
+            case Question("receipt", transaction=transaction):
+                return "eth_getTransactionReceipt", [transaction]
+            case Question("gap", blocks=BlockRange(first, last)):
+                bounds = {"fromBlock": hex(first), "toBlock": hex(last)}
+                return "eth_getLogs", [{**self._filter(), **bounds}]
+        return "eth_blockNumber", []
 
     def _subscribe(self) -> None:
         self._subscribed = self._wallets
         if self._wallets:
-            self._ask(_Asked("logs"), "eth_subscribe", ["logs", self._filter()])
+            self._ask(Question("logs"), "eth_subscribe", ["logs", self._filter()])
 
     def _filter(self) -> dict[str, object]:
         """Select by the owner of the order, which finds makers and takers once each."""
         wallets = [topic_of(wallet) for wallet in sorted(self._wallets)]
         return {"address": list(EXCHANGES), "topics": [ORDER_FILLED, None, wallets]}
 
-    def _ask(self, asked: _Asked, method: str, params: list[object]) -> None:
+    def _ask(self, asked: Question, method: str, params: list[object]) -> None:
         self._last_id += 1
         self._asked[self._last_id] = asked
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}

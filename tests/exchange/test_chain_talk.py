@@ -247,6 +247,91 @@ async def test_a_range_that_is_too_much_for_the_node_is_asked_for_in_halves() ->
     assert len(desk.fills) == 1
 
 
+RATE_LIMITED = {"error": {"code": -32005, "message": "rate limit exceeded"}}
+UNCLEAR = {"error": {"code": -32005, "message": "limit exceeded"}}
+
+
+async def heads_until_asked(desk: Desk, first: int = BLOCK) -> list[dict[str, object]]:
+    """Tell new blocks until something is asked; return that."""
+    for number in range(first, first + 100):
+        asked = await desk.notice(head(number))
+        if asked:
+            return asked
+    raise AssertionError("expected a question within a hundred blocks")
+
+
+async def test_a_range_of_a_node_that_limits_us_is_asked_for_again_whole_and_later() -> None:
+    desk = Desk(since=BLOCK - 1000)
+    (asked,) = await desk.stand()
+    wanted = (hex(BLOCK - 1005), hex(BLOCK))
+    for _ in range(6):
+        assert await desk.hear({"id": asked["id"], **RATE_LIMITED}) == []
+        (asked,) = await heads_until_asked(desk, BLOCK + 1)
+        assert _range(asked) == wanted
+    assert desk.talk.complete == BLOCK - 1006
+    await desk.hear({"id": asked["id"], "result": [log_row(blockTimestamp="0x1")]})
+    assert len(desk.fills) == 1
+    assert desk.talk.complete is not None
+    assert desk.talk.complete >= BLOCK
+
+
+async def test_a_pause_that_the_node_names_is_waited_for() -> None:
+    desk = Desk(since=BLOCK)
+    (asked,) = await desk.stand()
+    limited = {"code": -32090, "message": "Too many requests, retry in 10s"}
+    await desk.hear({"id": asked["id"], "error": limited})
+    for number in range(1, 5):
+        assert await desk.notice(head(BLOCK + number)) == []
+    assert len(await desk.notice(head(BLOCK + 5))) == 1
+
+
+async def test_a_limit_that_may_be_either_is_asked_again_once_before_less_is_asked_for() -> None:
+    desk = Desk(since=BLOCK)
+    (asked,) = await desk.stand(BLOCK + 3)
+    assert await desk.hear({"id": asked["id"], **UNCLEAR}) == []
+    (again,) = await heads_until_asked(desk, BLOCK + 4)
+    assert _range(again) == _range(asked)
+    low, high = await desk.hear({"id": again["id"], **UNCLEAR})
+    assert [_range(low), _range(high)] == [
+        (hex(BLOCK - 5), hex(BLOCK - 1)),
+        (hex(BLOCK), hex(BLOCK + 3)),
+    ]
+
+
+async def test_other_questions_wait_too_while_a_node_limits_us() -> None:
+    """A log without the time of its block is told when the block comes, or its time later."""
+    desk = Desk(since=BLOCK)
+    (asked,) = await desk.stand()
+    await desk.hear({"id": asked["id"], "error": {"code": 429, "message": "retry in 4s"}})
+    assert await desk.notice(log_row(blockNumber=hex(BLOCK - 9))) == []
+    assert await desk.notice(head(BLOCK + 1)) == []
+    time, logs = await desk.notice(head(BLOCK + 2))
+    assert (time["method"], logs["method"]) == ("eth_getBlockByNumber", "eth_getLogs")
+    await desk.hear({"id": time["id"], **UNCLEAR})
+    (time,) = await heads_until_asked(desk, BLOCK + 3)
+    await desk.hear({"id": time["id"], "result": {"timestamp": "0x1"}})
+    assert len(desk.fills) == 1
+
+
+async def test_a_node_that_limits_subscriptions_costs_the_socket_and_told_nothing() -> None:
+    """Only a notice is data: the pause before the next socket grows while there is none."""
+    desk = Desk()
+    logs, heads = desk.asked
+    assert not await desk.talk.hear(json.dumps({"id": logs["id"], "result": "0x1"}))
+    with pytest.raises(UnavailableError, match="rate limit"):
+        await desk.hear({"id": heads["id"], **RATE_LIMITED})
+    notice = {"method": "eth_subscription", "params": {"result": head()}}
+    assert await desk.talk.hear(json.dumps(notice))
+
+
+async def test_a_long_gap_is_asked_for_a_few_ranges_at_a_time() -> None:
+    desk = Desk(since=BLOCK)
+    asked = await desk.stand(BLOCK + 19_000)
+    assert len(asked) == 4
+    (another,) = await desk.hear({"id": asked[2]["id"], "result": []})
+    assert another["method"] == "eth_getLogs"
+
+
 async def test_nothing_is_known_beyond_a_log_without_a_time() -> None:
     desk = Desk(since=BLOCK)
     (asked,) = await desk.stand(BLOCK)

@@ -30,7 +30,10 @@ from trading.types import Side, Source, Wallet, WhaleFill
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WHALES = tuple(Wallet("0x" + f"{n:02x}" * 20) for n in range(1, 11))
 PER_BLOCK = 5
-DROPPED, DOUBLED = 0.05, 0.20
+DROPPED, DOUBLED, LIMITED = 0.05, 0.20, 0.30
+AFTER_BLOCKS = 40
+"""Blocks in which a node that limits us answers the last questions."""
+LIMITS = ("rate limit exceeded", "limit exceeded", "Too many requests, retry in 10s")
 
 
 @dataclass
@@ -57,6 +60,7 @@ class World:
     trades: list[Trade] = field(default_factory=list)
     gathered: list[Aggregation] = field(default_factory=list)
     removals: int = 0
+    limited: int = 0
     forks: int = 0
 
     def __post_init__(self) -> None:
@@ -212,7 +216,7 @@ class Node:
         await self.answer(self.talk.more())
 
     async def answer(self, frames: Sequence[str]) -> None:
-        """Answer questions as the chain is now; a range of more than 40 blocks is refused."""
+        """Answer as the chain is now; refuse more than 40 blocks, and some as too many."""
         waiting = [json.loads(frame) for frame in frames]
         while waiting:
             asked = waiting.pop(0)
@@ -232,6 +236,9 @@ class Node:
             case "eth_getLogs":
                 bounds = cast("dict[str, str]", params[0])
                 first, last = int(bounds["fromBlock"], 16), int(bounds["toBlock"], 16)
+                if self.world.rng.random() < LIMITED:
+                    self.world.limited += 1
+                    return {"error": {"code": -32005, "message": self.world.rng.choice(LIMITS)}}
                 if last - first > 40:
                     return {"error": {"message": "block range too large"}}
                 numbers = range(max(first, min(blocks)), last + 1)
@@ -284,7 +291,9 @@ async def play(seed: int, fills: int) -> World:
     await world.poll_record()
     for node in world.nodes:
         node.deaf_until, node.is_lost = 0, True
-    await world.mine(number + 1, 1)
+    for after in range(1, AFTER_BLOCKS):
+        world.now += timedelta(seconds=2)
+        await world.mine(number + after, 1)
     await world.poll_record()
     world.close()
     return world
@@ -315,6 +324,7 @@ def key_of_trade(trade: Trade) -> TallyKey:
 async def test_five_hundred_fills_through_three_lying_sources_are_all_told_once(seed: int) -> None:
     world = await play(seed, 500)
     assert world.removals > 0
+    assert world.limited > 0
     check(world, seed)
 
 
@@ -338,5 +348,6 @@ async def test_a_ledger_that_lets_repetitions_pass_would_be_noticed(
 async def test_ten_thousand_fills_through_three_lying_sources_are_all_told_once(seed: int) -> None:
     world = await play(seed, 10_000)
     assert world.removals > 0
+    assert world.limited > 0
     check(world, seed)
     assert Decimal(world.removals) < len(world.trades)
