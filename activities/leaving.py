@@ -101,7 +101,7 @@ class ExitDesk:
         if step.left:
             intent = await self._ports.orders.load_intent(step.left[-1])
             assert intent is not None, f"expected a committed intent for order {step.left[-1]}"
-            return _again(intent, step)
+            return _again(intent, step, sales)
         sold = _sold(sales)
         left = min(step.target - sold, record.size)
         may_sell = step.exit_epoch > 0 and not market.is_closed and market.payouts is None
@@ -137,6 +137,7 @@ class ExitDesk:
             position_id=record.position_id,
             exit_epoch=step.exit_epoch,
             exit_reason=step.reason,
+            unsent=_unsent(sales),
         )
         return replace(step, attempt=attempt, summary=f"sell {plain(size)} of {plain(step.target)}")
 
@@ -152,9 +153,10 @@ class ExitDesk:
         self, record: PositionRecord, sales: Sequence[SaleOrder]
     ) -> Shares | None:
         """Return what the venue would let us sell; None when it never complained, or is away."""
-        if not sales or sales[-1].state is not OrderState.REJECTED:
+        sent = [sale for sale in sales if not sale.ended_unsent]
+        if not sent or sent[-1].state is not OrderState.REJECTED:
             return None
-        if trouble_in(sales[-1].error) is not Trouble.BALANCE:
+        if trouble_in(sent[-1].error) is not Trouble.BALANCE:
             return None
         try:
             return await self._ports.gateway.fetch_shares(record.token_id)
@@ -165,7 +167,7 @@ class ExitDesk:
         self, record: PositionRecord, step: ExitStep, sales: Sequence[SaleOrder]
     ) -> None:
         """Tell a person once that nobody buys at the lowest price an exit may take."""
-        tried = [sale for sale in sales if sale.attempt > len(self._rules.ladder)]
+        tried = [sale for sale in sales if not sale.ended_unsent][len(self._rules.ladder) :]
         if not tried or tried[-1].matched or not tried[-1].state.is_terminal:
             return
         words = f"nobody buys at {self._rules.floor}; tried on, never below but on a person's word"
@@ -215,7 +217,7 @@ def _looked_at(step: ExitStep, sales: Sequence[SaleOrder]) -> ExitStep:
     )
 
 
-def _again(intent: Intent, step: ExitStep) -> ExitStep:
+def _again(intent: Intent, step: ExitStep, sales: Sequence[SaleOrder]) -> ExitStep:
     """Return the attempt that was committed and has not ended: what it offers is not free yet.
 
     Its key finds the stored intent again, so that the same order is placed and followed.
@@ -228,9 +230,14 @@ def _again(intent: Intent, step: ExitStep) -> ExitStep:
         position_id=intent.position_id,
         exit_epoch=intent.exit_epoch,
         exit_reason=step.reason,
+        unsent=_unsent(sales),
     )
     summary = f"go on with attempt {intent.attempt}"
     return replace(step, number=intent.attempt, attempt=attempt, summary=summary)
+
+
+def _unsent(sales: Sequence[SaleOrder]) -> int:
+    return sum(sale.ended_unsent for sale in sales)
 
 
 def _sold(sales: Sequence[SaleOrder]) -> Shares:

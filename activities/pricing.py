@@ -91,6 +91,7 @@ class PricingActivities:
     async def _price_exit(self, attempt: Attempt, book: OrderBook) -> Estimate:
         """Price an exit's n-th try down the ladder from the level that was crossed.
 
+        A try of which no copy left counts for nothing: nobody has turned its price down.
         Its limit price is the lowest that a person allows; else the ladder ends at the floor.
         """
         if not book.bids:
@@ -100,7 +101,7 @@ class PricingActivities:
         assert position is not None, f"expected position {attempt.position_id}"
         bid = book.bids[0].price
         trigger = _level(position, attempt.exit_reason) or bid
-        step = min(attempt.number - 1, len(self._rules.exits.ladder))
+        step = min(attempt.number - attempt.unsent - 1, len(self._rules.exits.ladder))
         price = exit_price(trigger, step, book.tick_size, self._rules.exits, attempt.limit_price)
         assert price is not None, f"expected step {step} to be on the ladder"
         return Estimate(ZERO, None, price, bid)

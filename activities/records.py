@@ -47,7 +47,8 @@ class Assessment:
 class Attempt:
     """One attempt of a trade: number from 1, what is left to trade, never above the price cap.
 
-    An entry names its signal, an exit its position and exit epoch.
+    An entry names its signal, an exit its position and exit epoch. `unsent` are an exit's earlier
+    attempts of which no copy left: they are no steps down its ladder.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Attempt:
     position_id: PositionId | None = None
     exit_epoch: int = 0
     exit_reason: ExitReason | None = None
+    unsent: int = 0
 
     @property
     def key(self) -> str:

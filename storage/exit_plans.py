@@ -46,7 +46,7 @@ _ANSWERED = Statement(
 )
 _SALES = Statement(
     """
-    SELECT o.order_id, o.attempt, o.status, o.error,
+    SELECT o.order_id, o.attempt, o.status, o.error, o.posts > 0 AS was_sent,
         (NOT o.is_done OR o.applied_version < o.version) AS is_unresolved,
         greatest(coalesce(sums.live, 0), o.size_matched - coalesce(sums.failed, 0)) AS matched
     FROM intents AS i
@@ -127,6 +127,7 @@ async def list_sales(db: QuickDatabase, position_id: PositionId, epoch: int) -> 
             matched=Shares(row["matched"]),
             error=row["error"],
             is_unresolved=row["is_unresolved"],
+            was_sent=row["was_sent"],
         )
         for row in await db.lane.rows(_SALES, position_id=position_id, epoch=epoch)
     ]

@@ -37,7 +37,10 @@ class ExitPlan:
 
 @dataclass(frozen=True, slots=True)
 class SaleOrder:
-    """An order of an exit: what it has sold, and whether anything of it is still to be heard."""
+    """An order of an exit: what it has sold, and whether anything of it is still to be heard.
+
+    Of one that was not sent no copy has left: the signer or the venue took none in time.
+    """
 
     order_hash: OrderHash
     attempt: int
@@ -45,6 +48,12 @@ class SaleOrder:
     matched: Shares  # and not taken back
     error: str
     is_unresolved: bool  # not done, or not booked as it is known
+    was_sent: bool = True
+
+    @property
+    def ended_unsent(self) -> bool:
+        """Tell whether it is over and nobody was offered anything."""
+        return self.state.is_terminal and not self.was_sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ import pytest
 from activities.orders import OrderActivities, OrderPorts
 from activities.records import Command, ExitStep, PositionCommand, PositionNote
 from activities.send_gate import NO_WAIT, SendGate
+from exchange.sign_port import No, SignRefusal
 from storage.guard_port import Kill, KillSource
 from storage.port import PositionRecord
 from storage.reviews import ReviewKind
 from tests.activities.desk import Desk
+from tests.activities.test_orders_signing import signed_by
 from tests.activities.test_positions import begin, sell
 from tests.fakes import Answer, FakeLease
 from tests.storage.builders import price, shares, usd
@@ -113,6 +115,57 @@ async def test_an_exit_goes_down_the_ladder_and_never_below_the_floor(
         "nobody buys at 0.05; tried on, never below but on a person's word"
     ]
     assert await pages(desk) == (said if tries == 6 else [])
+
+
+@pytest.mark.parametrize("no", [SignRefusal(No.EXITS_PER_MIN, "481", "480"), None])
+async def test_an_attempt_of_which_no_order_left_is_no_step_down_the_ladder(
+    desk: Desk, no: SignRefusal | None
+) -> None:
+    """A signer that refuses or is silent must not make us sell at the floor."""
+    position = await desk.opened()
+    await desk.positions.review_position(position.position_id)
+    desk.venue.quote("0.20")
+    step = await asked(desk, position, ExitRequest(ExitReason.STOP_LOSS))
+    for tried in range(1, 5):
+        assert step.attempt is not None
+        assert step.attempt.number == tried
+        estimate = await desk.pricing.estimate_slippage(step.attempt)
+        assert estimate.limit_price == price("0.41"), tried
+        ticket = await desk.risk.check_risk(step.attempt, estimate)
+        assert ticket.order_hash is not None
+        if no is None:
+            desk.clock.advance(desk.rules.orders.retry_until)  # it was away all the time
+        await signed_by(desk, no).place_order(ticket.order_hash)
+        await desk.orders.record_fills(ticket.order_hash)
+        step = await desk.positions.next_exit_step(position.position_id, step)
+    assert len(desk.venue.posts) == 1, "the entry"
+    assert await pages(desk) == []
+    prices = []
+    for _ in range(3):
+        assert step.attempt is not None
+        prices.append((await desk.pricing.estimate_slippage(step.attempt)).limit_price)
+        step = await sell(desk, step)
+    assert prices == [price("0.41"), price("0.41"), price("0.37")]
+
+
+async def test_a_refusal_does_not_make_us_forget_what_the_venue_sees_of_our_shares(
+    desk: Desk,
+) -> None:
+    position = await desk.opened()
+    desk.venue.script.refusal = (400, "not enough balance / allowance")
+    desk.venue.answer_with(Answer.REJECT)
+    desk.venue.script.shares = Shares(Decimal(40))
+    step = await sell(desk, await begin(desk, position))
+    assert step.attempt is not None
+    estimate = await desk.pricing.estimate_slippage(step.attempt)
+    ticket = await desk.risk.check_risk(step.attempt, estimate)
+    assert ticket.order_hash is not None
+    no = SignRefusal(No.EXITS_PER_MIN, "481", "480")
+    await signed_by(desk, no).place_order(ticket.order_hash)
+    await desk.orders.record_fills(ticket.order_hash)
+    step = await desk.positions.next_exit_step(position.position_id, step)
+    assert step.attempt is not None
+    assert step.attempt.size == 40
 
 
 async def test_a_person_lets_an_exit_go_below_the_floor_from_its_first_try(desk: Desk) -> None:

@@ -52,6 +52,7 @@ def _sale(row: OrderRow) -> SaleOrder:
         matched=row.progress.matched,
         error=row.progress.text,
         is_unresolved=row.is_unresolved,
+        was_sent=row.posts > 0,
     )
 
 

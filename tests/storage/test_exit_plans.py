@@ -14,7 +14,7 @@ from storage.postgres import PostgresStore
 from storage.reviews import ReviewKind
 from storage.tables import events
 from tests.storage.builders import NOW, booked, bought, later, leave, price, shares, trade
-from trading.orders import Intent, VenueOrder
+from trading.orders import Intent, Ruling, VenueOrder
 from trading.types import ExitReason, OrderState, PositionId, PositionState, Settlement, SignalId
 
 
@@ -71,13 +71,13 @@ async def test_sales_say_what_was_sold_and_what_is_still_to_be_heard(
     assert isinstance(await funded.commit_exit(leave(position.position_id, size="60"), NOW), Intent)
     [sale] = await funded.list_sales(position.position_id, epoch)
     assert (sale.state, sale.matched, sale.attempt) == (OrderState.PREPARED, shares(0), 1)
-    assert sale.is_unresolved
+    assert (sale.is_unresolved, sale.was_sent, sale.ended_unsent) == (True, False, False)
     assert await funded.begin_sending(first.order.order_hash, 1, NOW)
     killed = VenueOrder(first.order.order_hash, OrderState.CANCELLED, shares("50"))
     gone = trade(first, "gone", size="20", settlement=Settlement.FAILED)
     await booked(funded, first, killed, gone)
     [sale] = await funded.list_sales(position.position_id, epoch)
-    assert (sale.matched, sale.is_unresolved) == (shares(30), True)
+    assert (sale.matched, sale.is_unresolved, sale.was_sent) == (shares(30), True, True)
     await booked(funded, first, trade(first, "here", size="30"))
     [sale] = await funded.list_sales(position.position_id, epoch)
     assert (sale.order_hash, sale.matched, sale.is_unresolved) == (
@@ -86,6 +86,17 @@ async def test_sales_say_what_was_sold_and_what_is_still_to_be_heard(
         False,
     )
     assert await funded.list_sales(position.position_id, epoch + 1) == []
+
+
+async def test_a_sale_that_ended_before_it_left_says_so(funded: PostgresStore) -> None:
+    position = await bought(funded)
+    epoch = await funded.begin_exit(position.position_id, ExitReason.OPERATOR, NOW)
+    unsent = leave(position.position_id)
+    assert isinstance(await funded.commit_exit(unsent, NOW), Intent)
+    refused = Ruling(OrderState.REJECTED, "not sent: the signer refused it")
+    await booked(funded, unsent.intent, refused)
+    [sale] = await funded.list_sales(position.position_id, epoch)
+    assert (sale.was_sent, sale.ended_unsent) == (False, True)
 
 
 async def test_each_page_goes_out_once_and_the_queue_has_one_entry(funded: PostgresStore) -> None:
