@@ -126,13 +126,17 @@ class SignalActivities:
         confirmed = sum((p.confirmed for p in known), ZERO)
         failed = sum((p.size_failed for p in known), ZERO)
         wanted = known[0].size if known else Shares(ZERO)
+        refusal = None
         if confirmed + failed > 0:
             state = _end_of(confirmed, failed, wanted)
         elif nothing is None:
             state = SignalState.CANCELLED
+        elif known and known[-1].is_refused_unsent:
+            state = SignalState.RISK_REJECTED
+            refusal = Refusal(Reason.SIGNER_REFUSED, {"order": known[-1].text})
         else:
             state = _ENDS.get(known[-1].state, nothing) if known else nothing
-        ended = await self._finish(signal_id, state, None)
+        ended = await self._finish(signal_id, state, refusal)
         return TradeEnd(signal_id, ended, f"{ended}: {confirmed:.2f} of {wanted:.2f} shares")
 
     @activity.defn

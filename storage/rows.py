@@ -213,6 +213,7 @@ def read_progress(order: RowMapping, trades: list[VenueTrade]) -> OrderProgress:
         text=order["error"],
         faults=tuple(order["faults"]),
         changed_at=order["updated_at"],
+        copies=order["posts"],
     )
 
 

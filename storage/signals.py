@@ -18,6 +18,7 @@ from storage.statements import Statement, run, run_one
 from storage.whale_fills import mark_signalled
 from trading.rules import OrderRules
 from trading.types import (
+    Reason,
     Refusal,
     SignalId,
     SignalState,
@@ -240,9 +241,9 @@ async def finish_signal(
 ) -> SignalState:
     """Write the terminal state; the first one stands and is returned.
 
-    A refusal says that nothing was ordered: it ends no signal that has an order, whose state is
-    returned instead. Somebody else is trading it, or a sweep will end it. What the venue rejected
-    is put before a person.
+    A refusal says that nothing was ordered, but that of the signer: it ends no signal that has an
+    order, whose state is returned instead. Somebody else is trading it, or a sweep will end it.
+    What the venue rejected is put before a person.
     """
     assert state.is_terminal, f"expected a terminal state for signal {signal_id}, received {state}"
     end = {
@@ -253,7 +254,7 @@ async def finish_signal(
         "numbers": json.dumps(dict(refusal.numbers)) if refusal is not None else None,
     }
     async with db.transaction() as connection:
-        is_traded = refusal is not None and await _has_order(connection, signal_id)
+        is_traded = _says_no_order(refusal) and await _has_order(connection, signal_id)
         if not is_traded and await run(connection, _END, **end):
             if state is SignalState.VENUE_REJECTED:
                 await _put_before_a_person(connection, signal_id, now)
@@ -263,6 +264,10 @@ async def finish_signal(
     if row is None:
         raise StorageError(f"expected signal {signal_id}, found none")
     return SignalState(row["state"])
+
+
+def _says_no_order(refusal: Refusal | None) -> bool:
+    return refusal is not None and refusal.reason is not Reason.SIGNER_REFUSED
 
 
 async def _has_order(connection: AsyncConnection, signal_id: SignalId) -> bool:

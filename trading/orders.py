@@ -147,6 +147,7 @@ class OrderProgress:
     text: str = ""
     faults: tuple[str, ...] = ()
     changed_at: datetime | None = field(default=None, compare=False)  # when last news came
+    copies: int = field(default=0, compare=False)  # rights to send one that were given
 
     def size_with(self, *settlements: Settlement) -> Shares:
         """Return the shares of all trades in the given settlement states."""
@@ -181,6 +182,11 @@ class OrderProgress:
         if self.state is OrderState.MATCHED and not self.size_matched:
             explained = False
         return self.state.is_terminal and explained and not pending
+
+    @property
+    def is_refused_unsent(self) -> bool:
+        """Tell whether our own signer refused it before any copy left; the venue never saw it."""
+        return self.state is OrderState.REJECTED and not self.copies
 
     @property
     def is_accepted(self) -> bool:

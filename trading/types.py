@@ -229,6 +229,8 @@ class Reason(StrEnum):
     ENTRIES_HALTED = "ENTRIES_HALTED"
     POSITION_CLOSING = "POSITION_CLOSING"
     WORKFLOW_LOST = "WORKFLOW_LOST"
+    SIGNER_REFUSED = "SIGNER_REFUSED"
+    """Its order was committed, and refused before it left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What becomes of an order whose signer says no, or nothing."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,7 +11,7 @@ from exchange.port import UnavailableError
 from exchange.sign_port import No, SignRefusal
 from tests.activities.desk import Desk
 from trading.orders import Intent
-from trading.types import OrderHash, OrderState
+from trading.types import OrderHash, OrderState, Reason, Refusal, SignalId, SignalState
 
 
 @dataclass(slots=True)
@@ -28,6 +29,17 @@ class FakeEarlySigner:
         if answer is None:
             raise UnavailableError("the signer is not there")
         return answer
+
+
+@dataclass(slots=True)
+class LateSigner:
+    """Says no after something else has happened."""
+
+    meanwhile: Callable[[], Awaitable[bool]]
+
+    async def sign_early(self, intent: Intent) -> SignRefusal | None:
+        assert await self.meanwhile(), intent.order.order_hash
+        return SignRefusal(No.COPIES, "5", "4")
 
 
 def signed_by(desk: Desk, *answers: SignRefusal | None) -> OrderActivities:
@@ -62,6 +74,40 @@ async def test_a_refused_order_ends_at_once_and_halts_nothing_where_that_is_ordi
     assert not progress.had_unknown
     assert progress.is_done
     assert (await desk.ticket("s2")).order_hash is not None
+
+
+@pytest.mark.parametrize("code", [No.TICK, No.NOTIONAL_PER_DAY])
+async def test_a_refused_order_ends_its_signal_as_our_own_no_and_not_the_venues(
+    desk: Desk, code: No
+) -> None:
+    order_hash = await desk.committed()
+    await signed_by(desk, SignRefusal(code, "2", "1")).place_order(order_hash)
+    await desk.orders.record_fills(order_hash)
+    ended = await desk.signals.conclude_signal(SignalId("s1"), [order_hash])
+    assert ended.state is SignalState.RISK_REJECTED
+    stored = await desk.store.load_signal(SignalId("s1"))
+    assert stored is not None
+    told = f"not sent: the signer refused it: {code}, wanted 2, allowed 1"
+    assert stored.refusal == Refusal(Reason.SIGNER_REFUSED, {"order": told})
+    assert await desk.store.list_reviews(open_only=True, limit=10) == []
+    assert bool(await desk.halts()) is (code is No.NOTIONAL_PER_DAY), "a person hears of a fault"
+
+
+async def test_a_refusal_hides_no_copy_that_left_while_the_signer_was_asked(desk: Desk) -> None:
+    """Another attempt of the step, taken for dead, sends the order; only that one knows."""
+    order_hash = await desk.committed()
+    late = LateSigner(lambda: desk.store.begin_sending(order_hash, 1, desk.clock()))
+    orders = OrderActivities(
+        replace(desk.orders._ports, signer=late), desk.rules.orders, desk.clock
+    )
+    report = await orders.place_order(order_hash)
+    assert (report.state, report.is_done) == (OrderState.SENDING, False)
+    intent = await desk.store.load_intent(order_hash)
+    assert intent is not None
+    await desk.venue.post_order(intent)
+    report = await desk.env.run(desk.orders.await_fill, order_hash)
+    assert report.state is OrderState.MATCHED
+    assert not (await desk.progress(order_hash)).adopted
 
 
 async def test_what_no_honest_order_is_refused_for_halts_entries(desk: Desk) -> None:

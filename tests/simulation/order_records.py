@@ -317,7 +317,7 @@ def _raise_alarms(tables: Tables, row: OrderRow, before: OrderProgress, now: dat
 
 def load_progress(tables: Tables, order_hash: OrderHash) -> OrderProgress | None:
     row = tables.orders.get(order_hash)
-    return row.progress if row is not None else None
+    return replace(row.progress, copies=row.posts) if row is not None else None
 
 
 def apply_order(tables: Tables, order_hash: OrderHash, now: datetime) -> PositionRecord:

@@ -32,6 +32,7 @@ from trading.types import (
     PositionId,
     PositionState,
     Price,
+    Reason,
     Refusal,
     Shares,
     SignalId,
@@ -133,7 +134,8 @@ def finish_signal(
     now: datetime,
 ) -> SignalState:
     row = tables.signals[signal_id]
-    is_traded = refusal is not None and any(
+    says_no_order = refusal is not None and refusal.reason is not Reason.SIGNER_REFUSED
+    is_traded = says_no_order and any(
         order.intent.signal_id == signal_id for order in tables.orders.values()
     )
     if not row.state.is_terminal and not is_traded:

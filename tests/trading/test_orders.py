@@ -301,6 +301,13 @@ def test_a_refusal_ends_an_order_of_which_no_copy_can_live() -> None:
     assert fold(progress(), held_back).state is OrderState.CANCELLED
 
 
+def test_an_order_of_which_a_copy_left_was_not_refused_by_us() -> None:
+    refused = fold(progress(OrderState.PREPARED), NOT_SENT[0])
+    assert refused.is_refused_unsent
+    assert not replace(refused, copies=1).is_refused_unsent
+    assert not progress(OrderState.PREPARED).is_refused_unsent
+
+
 def test_a_sending_that_nobody_finished_leaves_the_outcome_unknown() -> None:
     after = fold(progress(), Ruling(OrderState.UNKNOWN, "the worker died"))
     assert after.state is OrderState.UNKNOWN
