@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.pauses import rest
 from exchange.port import ExchangeError, UnavailableError, WhaleHistory
 from storage.port import Event, FactStore
-from storage.whale_port import Edge, ScoreStore, WhaleChange, Word
+from storage.whale_port import Edge, ScoreStore, Word
 from trading.edge import EdgeWatch, watch_ours, watch_whale
 from trading.evidence import out_of_sample
 from trading.rules import ScoreRules
@@ -106,18 +106,24 @@ class ScoringActivities:
         )
 
     async def _judge_edge(self, wallet: Wallet, trades: list[ClosedTrade], now: datetime) -> bool:
-        """Look at what came since the watch began; pause the whale whose edge is gone."""
+        """Look at what came since the watch began; pause the whale whose edge is gone.
+
+        A person who resumes it meanwhile begins the watch anew, and what was looked at is void.
+        """
         scores = self._ports.scores
         edge = await scores.load_edge(wallet)
         if edge is None:
             return False
         theirs = watch_whale(results_since(trades, edge.since), edge.baseline)
         ours = watch_ours(await scores.our_results(wallet, edge.since), edge.baseline)
-        await scores.note_edge(wallet, theirs, ours, now)
+        looked = replace(edge, judged_at=now, theirs=theirs, ours=ours)
+        is_same = await scores.note_edge(wallet, looked)
         why = describe_loss(edge, theirs, ours)
-        if not why:
-            return False
-        return await scores.change_whale(wallet, WhaleChange.PAUSED, Word(BY_US, why, now))
+        return bool(why) and is_same and await self._pause_by(edge, wallet, why)
+
+    async def _pause_by(self, edge: Edge, wallet: Wallet, why: str) -> bool:
+        word = Word(BY_US, why, self._clock())
+        return await self._ports.scores.lose_edge(wallet, edge.since, word)
 
     async def _tell_unread(self, wallet: Wallet, error: ExchangeError) -> None:
         title = f"history of {wallet} not read: {error}"

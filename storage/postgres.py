@@ -156,6 +156,7 @@ class PostgresStore:
     list_followed = facts.list_followed
     follow_whale = whale_changes.follow_whale
     change_whale = whale_changes.change_whale
+    lose_edge = whale_changes.lose_edge
     set_overrides = whale_changes.set_overrides
     list_scorable = whale_scores.list_scorable
     save_score = whale_scores.save_score

@@ -49,17 +49,22 @@ async def follow_whale(db: Database, whale: WhaleRecord, word: Word) -> bool:
 
 async def change_whale(db: Database, wallet: Wallet, change: WhaleChange, word: Word) -> bool:
     """Remove, pause or resume; False when there is nothing to change. Resuming watches anew."""
-    state = _STATES[change]
-    differs = [whales.c[name] != value for name, value in state.items()]
-    changed = update(whales).where(whales.c.address == wallet, whales.c.is_active, *differs)
     async with db.transaction() as connection:
-        done = await connection.execute(changed.values(**state).returning(whales.c.address))
-        if done.first() is None:
+        return await _change(connection, wallet, change, word)
+
+
+async def lose_edge(db: Database, wallet: Wallet, since: datetime, word: Word) -> bool:
+    """Pause a whale whose edge is gone by a watch that began at `since`.
+
+    False when there is nothing to change, or its watch began anew meanwhile: a person resumed it.
+    """
+    whale = select(whales.c.address).where(whales.c.address == wallet).with_for_update()
+    watched = select(whale_edges.c.since).where(whale_edges.c.wallet == wallet)
+    async with db.transaction() as connection:
+        await connection.execute(whale)
+        if (await connection.execute(watched)).scalar() != since:
             return False
-        if change is WhaleChange.RESUMED:
-            await _watch_anew(connection, wallet, word.at)
-        await _tell(connection, change, wallet, word)
-    return True
+        return await _change(connection, wallet, WhaleChange.PAUSED, word)
 
 
 async def set_overrides(db: Database, wallet: Wallet, overrides: Overrides, word: Word) -> bool:
@@ -69,6 +74,21 @@ async def set_overrides(db: Database, wallet: Wallet, overrides: Overrides, word
         if (await connection.execute(known)).first() is None:
             return False
         await _override(connection, wallet, overrides, word)
+    return True
+
+
+async def _change(
+    connection: AsyncConnection, wallet: Wallet, change: WhaleChange, word: Word
+) -> bool:
+    state = _STATES[change]
+    differs = [whales.c[name] != value for name, value in state.items()]
+    changed = update(whales).where(whales.c.address == wallet, whales.c.is_active, *differs)
+    done = await connection.execute(changed.values(**state).returning(whales.c.address))
+    if done.first() is None:
+        return False
+    if change is WhaleChange.RESUMED:
+        await _watch_anew(connection, wallet, word.at)
+    await _tell(connection, change, wallet, word)
     return True
 
 
@@ -108,7 +128,7 @@ async def _watch_anew(connection: AsyncConnection, wallet: Wallet, now: datetime
         for name in (f"{owner}_trades", f"{owner}_mean", f"{owner}_level")
     }
     anew = update(whale_edges).where(whale_edges.c.wallet == wallet)
-    await connection.execute(anew.values(since=now, **fresh))
+    await connection.execute(anew.values(since=now, judged_at=None, **fresh))
 
 
 async def _tell(

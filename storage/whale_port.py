@@ -78,16 +78,17 @@ class ScoreStore(Protocol):
     async def begin_edge(self, wallet: Wallet, baseline: Baseline, since: datetime) -> None:
         """Begin to watch a whale unless it is watched already."""
 
-    async def note_edge(
-        self, wallet: Wallet, theirs: EdgeWatch, ours: EdgeWatch, now: datetime
-    ) -> None:
-        """Keep what a look at a whale's edge found."""
+    async def note_edge(self, wallet: Wallet, edge: Edge) -> bool:
+        """Keep what a look at a whale's edge found; False when its watch began anew meanwhile."""
 
     async def our_results(self, wallet: Wallet, since: datetime) -> Sequence[Decimal]:
         """Return pnl / cost of our copies of a whale that closed after a time, oldest first."""
 
     async def change_whale(self, wallet: Wallet, change: WhaleChange, word: Word) -> bool:
         """Remove, pause or resume; False when there is nothing to change. Resuming watches anew."""
+
+    async def lose_edge(self, wallet: Wallet, since: datetime, word: Word) -> bool:
+        """Pause a whale whose edge is gone by the watch since then; False if it began anew."""
 
 
 class WhaleFacts(FactStore, ScoreStore, Protocol):

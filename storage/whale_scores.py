@@ -109,13 +109,12 @@ async def begin_edge(db: Database, wallet: Wallet, baseline: Baseline, since: da
         await connection.execute(row.on_conflict_do_nothing())
 
 
-async def note_edge(
-    db: Database, wallet: Wallet, theirs: EdgeWatch, ours: EdgeWatch, now: datetime
-) -> None:
-    """Keep what a look at a whale's edge found."""
+async def note_edge(db: Database, wallet: Wallet, edge: Edge) -> bool:
+    """Keep what a look at a whale's edge found; False when its watch began anew meanwhile."""
     figures = {
         f"{owner}_{name}": figure
-        for owner, watch in (("their", theirs), ("our", ours))
+        for owner, watch in (("their", edge.theirs), ("our", edge.ours))
+        if watch is not None
         for name, figure in (
             ("trades", watch.trades),
             ("mean", _bounded(watch.mean_result)),
@@ -123,9 +122,11 @@ async def note_edge(
             ("bar", watch.bar),
         )
     }
-    noted = update(whale_edges).where(whale_edges.c.wallet == wallet)
+    same = whale_edges.c.wallet == wallet, whale_edges.c.since == edge.since
+    noted = update(whale_edges).where(*same).values(judged_at=edge.judged_at, **figures)
     async with db.transaction() as connection:
-        await connection.execute(noted.values(judged_at=now, **figures))
+        done = await connection.execute(noted.returning(whale_edges.c.wallet))
+        return done.first() is not None
 
 
 async def our_results(db: Database, wallet: Wallet, since: datetime) -> Sequence[Decimal]:

@@ -234,7 +234,10 @@ async def test_one_whale_is_shown_with_all_that_is_known(
     await attend(stack, AddWhale(ANNA, Overrides(price_max=Price(Decimal("0.7"))), *WHO))
     theirs = EdgeWatch(9, Decimal("-0.1"), Decimal(12), Decimal(10), 9)
     ours = EdgeWatch(2, Decimal("0.1"), Decimal(0), Decimal(17))
-    await store.note_edge(ANNA, theirs, ours, NOW)
+    edge = await store.load_edge(ANNA)
+    assert edge is not None
+    looked = replace(edge, judged_at=NOW, theirs=theirs, ours=ours)
+    assert await store.note_edge(ANNA, looked)
     await store.record_signal(replace(signal("s9"), wallet=ANNA), NOW)
     no = Refusal(Reason.QUALITY_TOO_LOW)
     await store.finish_signal(SignalId("s9"), SignalState.FILTERED, no, NOW)

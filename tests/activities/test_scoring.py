@@ -148,6 +148,34 @@ async def test_a_person_who_resumes_it_begins_a_new_watch(bench: Bench) -> None:
     assert (await bench.all()).paused == ()
 
 
+@pytest.mark.parametrize("moment", ["our_results", "note_edge"])
+async def test_a_person_who_resumes_it_while_it_is_scored_is_not_overruled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The look is at the watch that ended: before it is noted, and after."""
+    wallet = WALLETS[0]
+    await bench.all()
+    bench.history.positions[wallet] += closed(wallet, -0.5, 60, 77, 1)
+    await bench.store.change_whale(wallet, WhaleChange.PAUSED, ANN)
+    store, real = bench.store, getattr(bench.store, moment)
+
+    async def meanwhile(*args: object) -> object:
+        found = await real(*args)
+        word = Word("ann", "a bad month", NOW + timedelta(days=70))
+        if args[0] == wallet:
+            await store.change_whale(wallet, WhaleChange.RESUMED, word)
+        return found
+
+    monkeypatch.setattr(store, moment, meanwhile)
+    assert (await bench.all()).paused == ()
+    record = await store.load_whale(wallet)
+    assert record is not None
+    assert not record.standing.is_paused
+    edge = await store.load_edge(wallet)
+    assert edge is not None
+    assert (edge.since, edge.judged_at) == (NOW + timedelta(days=70), None)
+
+
 async def test_a_whale_that_goes_on_winning_is_left_alone(bench: Bench) -> None:
     """The control of the pause: the same number of results, as good as before."""
     wallet = WALLETS[0]

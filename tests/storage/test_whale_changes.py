@@ -11,9 +11,9 @@ from storage.bell import CHANNELS
 from storage.port import Reserved, StorageError
 from storage.postgres import PostgresStore
 from storage.tables import events
-from storage.whale_port import CHANNEL, WhaleChange, Word
+from storage.whale_port import CHANNEL, Edge, WhaleChange, Word
 from tests.storage.builders import CAPS, NOW, WHALE, entry, later, signal, usd, whale
-from trading.edge import Baseline
+from trading.edge import Baseline, EdgeWatch
 from trading.overrides import NO_OVERRIDES, Overrides
 from trading.types import Price, Reason, Refusal, SizingMode, Usd, Wallet
 
@@ -124,11 +124,24 @@ async def test_resuming_watches_the_edge_from_now_on(store: PostgresStore) -> No
     await store.follow_whale(whale(), ANN)
     await store.begin_edge(WHALE, Baseline(Decimal("0.5"), Decimal("0.3"), 90), NOW)
     await store.change_whale(WHALE, WhaleChange.PAUSED, ANN)
+    lost = EdgeWatch(12, Decimal("-0.05"), Decimal(11), Decimal(10), 12)
+    base = Baseline(Decimal("0.5"), Decimal("0.3"), 90)
+    assert await store.note_edge(WHALE, Edge(base, NOW, later(9), lost, lost))
     word = Word("ann", "fine again", later(60))
     assert await store.change_whale(WHALE, WhaleChange.RESUMED, word)
-    edge = await store.load_edge(WHALE)
-    assert edge is not None
-    assert edge.since == later(60)
+    assert await store.load_edge(WHALE) == Edge(base, later(60))
+
+
+async def test_an_edge_that_is_gone_pauses_by_the_watch_that_runs_only(
+    store: PostgresStore,
+) -> None:
+    await store.follow_whale(whale(), ANN)
+    assert not await store.lose_edge(WHALE, NOW, ANN)  # nobody watches it
+    await store.begin_edge(WHALE, Baseline(Decimal("0.5"), Decimal("0.3"), 90), NOW)
+    assert not await store.lose_edge(WHALE, later(-1), ANN)
+    assert await store.lose_edge(WHALE, NOW, ANN)
+    assert not await store.lose_edge(WHALE, NOW, ANN)
+    assert [kind for kind, _, _ in await told(store)] == ["whale_added", "whale_paused"]
 
 
 async def test_an_entry_stays_below_the_caps_of_its_whale(funded: PostgresStore) -> None:

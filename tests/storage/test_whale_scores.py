@@ -95,10 +95,12 @@ async def test_a_watch_begins_once_and_keeps_its_last_look(store: PostgresStore)
     assert (edge.baseline, edge.since, edge.theirs) == (BASE, NOW, None)
     theirs = EdgeWatch(12, Decimal("-0.05"), Decimal(11), Decimal(10), 12)
     ours = EdgeWatch(3, Decimal("0.02"), Decimal(1), Decimal(17))
-    await store.note_edge(WHALE, theirs, ours, later(9))
-    looked = await store.load_edge(WHALE)
-    assert looked is not None
-    assert (looked.theirs, looked.ours, looked.judged_at) == (theirs, ours, later(9))
+    looked = replace(edge, judged_at=later(9), theirs=theirs, ours=ours)
+    assert await store.note_edge(WHALE, looked)
+    assert await store.load_edge(WHALE) == looked
+    late = replace(looked, since=later(-1), judged_at=later(10))
+    assert not await store.note_edge(WHALE, late)
+    assert await store.load_edge(WHALE) == looked
 
 
 async def test_our_results_count_what_closed_later_fees_included(funded: PostgresStore) -> None:
