@@ -1,7 +1,6 @@
 """Composition root of the executor: settings, adapters, activities, dispatcher, Temporal worker."""
 
 import asyncio
-import gc
 import os
 import socket
 import sys
@@ -62,7 +61,7 @@ from ingest.owners import TemporalOwners
 from ingest.pace import Pace
 from ingest.reconcile import reconcile_keeper
 from ingest.scores import score_keeper
-from process import BUILD, leave, protect, until_stopped, utc_now
+from process import BUILD, leave, protect, settle_memory, until_stopped, utc_now
 from scrubbing import SCRUBBER
 from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
@@ -146,8 +145,7 @@ async def run_worker(settings: Settings) -> None:
         redemption = RedemptionKeeper(
             _redemption(parts, desk, lease), settings.rules.redemption, utc_now
         )
-        gc.collect()
-        gc.freeze()
+        settle_memory()
         async with worker:
             metrics = await serve_metrics(parts.registry, settings.bind, settings.metrics_port)
             log.info("worker_ready", wallet=desk.gateway.wallet)

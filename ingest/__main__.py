@@ -33,7 +33,7 @@ from ingest.scout import MarketScout
 from ingest.silence import SilenceWatch
 from ingest.watch import PriceWatch, WatchPorts
 from ingest.whales import IMPORTED, REAL_LEADERS, WhaleBook
-from process import leave, protect, until_stopped, utc_now
+from process import leave, protect, settle_memory, until_stopped, utc_now
 from scrubbing import SCRUBBER
 from settings import Settings, TradingMode, load_settings
 from storage.bell import PostgresBell
@@ -97,6 +97,7 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
     scout = MarketScout(PolymarketMarketData(ears.access), store, health, utc_now)
     watch = await _watch(ears)
     metrics = await serve_metrics(registry, settings.bind, settings.metrics_port)
+    settle_memory()
     log.info("ingest_ready", whales=len(whales.followed.current()))
     try:
         await until_stopped(

@@ -1,6 +1,7 @@
 """What holds a key leaves no image of its memory and lets nobody look in."""
 
 import ctypes
+import gc
 import resource
 import subprocess
 import sys
@@ -106,3 +107,12 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: pytest.fail("not here"))
     process.close_memory()
+
+
+def test_the_collector_passes_over_what_was_loaded_at_the_start() -> None:
+    began = gc.get_freeze_count()
+    try:
+        process.settle_memory()
+        assert gc.get_freeze_count() > began + 10_000
+    finally:
+        gc.unfreeze()
