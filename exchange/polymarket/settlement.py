@@ -1,7 +1,7 @@
 """Asks the chain what became of an order: the word that nobody can take back."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from exchange.polymarket.rest import HttpRequest, Rest, read_answer
 from exchange.polymarket.wire import as_list, parse
 from exchange.polymarket.wire_chain import (
     ORDER_FILLED,
+    BlockRow,
     FillLog,
     LogRow,
     fill_of,
@@ -28,8 +29,9 @@ BLOCKS_MAX = 120_000
 STATUS_SELECTOR = "0x46423aa7"
 """Selector of `getOrderStatus(bytes32)`, which returns (is filled, maker amount remaining)."""
 
-_BLOCK_TIME = timedelta(milliseconds=1500)  # shorter than any of late, so that we look too far back
+_BLOCK_TIME = timedelta(milliseconds=1500)  # a first guess; what a block says of its time decides
 _EARLIER_BLOCKS = 100
+_CLOCKS_APART = timedelta(seconds=30)  # by which the chain's clock may be ahead of ours
 
 
 class PolygonChain:
@@ -60,10 +62,12 @@ class PolygonChain:
     async def fetch_fills(self, order: UnsignedOrder, order_hash: OrderHash) -> Sequence[FillLog]:
         """Return an order's fills from the chain's logs, with their exact costs and fees."""
         newest = await self.fetch_block_number()
+        oldest = await self._block_before(order, newest)
         exchange = exchange_of(order.protocol, neg_risk=order.neg_risk)
         wanted = {"address": exchange, "topics": [ORDER_FILLED, order_hash]}
         fills: list[FillLog] = []
-        for start, end in self._windows(order, newest):
+        for start in range(oldest, newest + 1, LOGS_BLOCKS_MAX):
+            end = min(start + LOGS_BLOCKS_MAX - 1, newest)
             bounds = {"fromBlock": hex(start), "toBlock": hex(end)}
             rows = as_list(await self.call("eth_getLogs", [{**wanted, **bounds}]))
             logs = [parse(LogRow, row) for row in rows]
@@ -74,14 +78,24 @@ class PolygonChain:
         """Return the newest block's number."""
         return read_quantity(await self.call("eth_blockNumber", []))
 
-    def _windows(self, order: UnsignedOrder, newest: int) -> Iterator[tuple[int, int]]:
-        """Yield ranges of blocks that cover the time since an order was made."""
+    async def _block_before(self, order: UnsignedOrder, newest: int) -> int:
+        """Return a block that is older than an order, however fast blocks have come since."""
         made_at = datetime.fromtimestamp(order.timestamp_ms // 1000, UTC)
         blocks = max(self._clock() - made_at, timedelta()) // _BLOCK_TIME + _EARLIER_BLOCKS
-        if blocks > BLOCKS_MAX:
-            raise UnavailableError(f"expected an order younger than {BLOCKS_MAX} blocks")
-        for start in range(max(newest - blocks, 0), newest + 1, LOGS_BLOCKS_MAX):
-            yield start, min(start + LOGS_BLOCKS_MAX - 1, newest)
+        while blocks <= BLOCKS_MAX:
+            block = max(newest - blocks, 0)
+            mined_at = await self._mined_at(block)
+            if mined_at is None or mined_at < made_at - _CLOCKS_APART:
+                return block
+            blocks *= 2
+        raise UnavailableError(f"expected an order younger than {BLOCKS_MAX} blocks")
+
+    async def _mined_at(self, block: int) -> datetime | None:
+        """Return when a block was mined; None: older than all that the node keeps."""
+        head = await self.call("eth_getBlockByNumber", [hex(block), False])
+        return (
+            None if head is None else datetime.fromtimestamp(parse(BlockRow, head).timestamp, UTC)
+        )
 
     async def call(self, method: str, params: list[object]) -> object:
         """Ask the first node that can answer; raise UnavailableError where none can."""

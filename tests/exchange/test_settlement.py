@@ -1,9 +1,11 @@
 """The chain's word on an order: never seen, or exactly so many shares."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from eth_abi.abi import encode
@@ -21,29 +23,41 @@ from trading.orders import UnsignedOrder
 from trading.types import OrderHash
 
 BLOCK = 80_000_000
+SECOND_MS = 1_000
 ORDER = gateway().prepare(draft()).unsigned
 OUR_HASH = OrderHash(HASH)
 
 
 class Node:
-    """A node with one order's status and logs."""
+    """A node with one order's status and logs, whose newest block was mined with the order."""
 
-    def __init__(self, status: tuple[bool, int], *logs: dict[str, object]) -> None:
+    def __init__(
+        self, status: tuple[bool, int], *logs: dict[str, object], block_ms: int = 2 * SECOND_MS
+    ) -> None:
         self.status = status
         self.logs = logs
-        self.asked: list[dict[str, object]] = []
+        self.block_ms = block_ms
+        self.keeps = BLOCK
+        self.asked: list[dict[str, Any]] = []
 
     def answer(self, asked: Asked) -> object:
         call = json.loads(asked.body)
         self.asked.append(call)
-        results: dict[str, object] = {
-            "eth_blockNumber": hex(BLOCK),
-            "eth_call": "0x" + encode(["bool", "uint256"], list(self.status)).hex(),
-            "eth_getLogs": list(self.logs),
+        results: dict[str, Callable[..., object]] = {
+            "eth_blockNumber": lambda: hex(BLOCK),
+            "eth_getBlockByNumber": self.block,
+            "eth_call": lambda *_: "0x" + encode(["bool", "uint256"], list(self.status)).hex(),
+            "eth_getLogs": lambda *_: list(self.logs),
         }
-        return {"jsonrpc": "2.0", "id": call["id"], "result": results[call["method"]]}
+        result = results[call["method"]](*call["params"])
+        return {"jsonrpc": "2.0", "id": call["id"], "result": result}
 
-    def asked_for(self, method: str) -> list[dict[str, object]]:
+    def block(self, number: str, _with_transactions: bool) -> object:
+        behind = BLOCK - int(number, 16)
+        mined_s = (ORDER.timestamp_ms - behind * self.block_ms) // SECOND_MS
+        return {"timestamp": hex(mined_s)} if behind <= self.keeps else None
+
+    def asked_for(self, method: str) -> list[dict[str, Any]]:
         return [call for call in self.asked if call["method"] == method]
 
 
@@ -77,6 +91,26 @@ async def test_settled_shares_are_summed_from_the_logs(status: tuple[bool, int])
         "toBlock": hex(BLOCK),
     }
     assert call["params"] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("block_ms", "blocks"), [(1_500, 100), (250, 200), (100, 400), (2, 25_600)]
+)
+async def test_however_fast_blocks_come_the_order_s_own_are_read(
+    block_ms: int, blocks: int
+) -> None:
+    node = Node((True, 0), log_row(), block_ms=block_ms)
+    assert await filled(node) is not None
+    first = node.asked_for("eth_getLogs")[0]
+    assert first["params"][0]["fromBlock"] == hex(BLOCK - blocks)
+
+
+async def test_a_node_that_keeps_no_older_block_is_asked_from_there() -> None:
+    node = Node((True, 0), log_row(), block_ms=1)
+    node.keeps = 150
+    assert await filled(node) is not None
+    first = node.asked_for("eth_getLogs")[0]
+    assert first["params"][0]["fromBlock"] == hex(BLOCK - 200)
 
 
 async def test_logs_since_the_order_was_made_are_read_in_pages() -> None:
