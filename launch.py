@@ -29,6 +29,7 @@ from storage.migrate import migrate
 from storage.postgres import PostgresStore
 from storage.roles import Role, as_role, give_roles
 from surroundings import Process, bare_environment, environment_for
+from temporal_access import read_keys
 from venue_file import forget_venue, local_venue, save_venue
 from workflows.names import SEARCH_ATTRIBUTES
 
@@ -133,7 +134,7 @@ async def running_stack(
             redis_url=settings.redis_url or None,
             temporal_address=settings.temporal_address or None,
             temporal_namespace=settings.temporal_namespace,
-            temporal_keys=settings.temporal_keys.read(),
+            temporal_keys=read_keys(settings.temporal_keys),
             search_attributes=SEARCH_ATTRIBUTES,
             ui_codec_url=f"http://127.0.0.1:{codec_port}" if codec_port else "",
         ),

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     private_key: Secret | None = None
     private_key_file: Path | None = None
     signer_socket: Path | None = None  # who signs is elsewhere, and no key is here
+    signer_database_url: Url = ""  # the signer's own; known here so that nothing tells it
     funder: str = ""
     signature_type: SignatureType = SignatureType.POLY_1271
     entry_order_type: OrderType = OrderType.FAK
@@ -165,7 +166,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return every secret that stands in the settings, as plain words."""
-        urls = (self.database_url, self.redis_url, *self.rpc_http_urls, *self.rpc_ws_urls)
+        servers = (self.database_url, self.signer_database_url, self.redis_url)
+        urls = (*servers, *self.rpc_http_urls, *self.rpc_ws_urls)
         kept = (self.private_key, self.relayer_api_key)
         return (
             *(word for url in urls for word in secrets_of_url(url)),

@@ -8,7 +8,8 @@ from temporalio.client import Client
 from codec import converter_of
 from codec_keys import NO_CODEC, CodecFile, CodecKeysError
 from embedded.errors import UnreachableError
-from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles, refuse_stranger
+from embedded.temporal_keys import NO_KEY_FILES, TemporalKeyFiles, TemporalKeys, refuse_stranger
+from scrubbing import SCRUBBER
 
 
 class TemporalPlace(Protocol):
@@ -45,6 +46,17 @@ class Place:
     codec: CodecFile = NO_CODEC
 
 
+def read_keys(files: TemporalKeyFiles) -> TemporalKeys:
+    """Read what a connection proves itself with; this process's words lose it from then on.
+
+    Raises:
+        UnreachableError: one of the files cannot be read.
+    """
+    keys = files.read()
+    SCRUBBER.learn(*keys.secrets)
+    return keys
+
+
 async def connect_temporal(
     place: TemporalPlace, *, address: str = "", lazy: bool = False
 ) -> Client:
@@ -54,7 +66,7 @@ async def connect_temporal(
         UnreachableError: a key cannot be read, or the other side is not who it should be.
         RuntimeError: nobody answered.
     """
-    keys, where = place.temporal_keys.read(), address or place.temporal_address
+    keys, where = read_keys(place.temporal_keys), address or place.temporal_address
     try:
         return await Client.connect(
             where,

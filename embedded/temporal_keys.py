@@ -28,6 +28,13 @@ class TemporalKeys:
     api_key: str | None = field(default=None, repr=False)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what nobody may be told: the API key, and the lines of our private key."""
+        lines = (self.key or b"").decode("ascii", "replace").splitlines()
+        words = [line.strip() for line in lines if not line.startswith("-----")]
+        return tuple(word for word in (self.api_key or "", *words) if word)
+
+    @property
     def tls(self) -> "TLSConfig | bool":
         """Return what the client wants to hear of TLS."""
         given = (self.ca, self.cert, self.key, self.server_name, self.api_key)

@@ -128,16 +128,19 @@ PASSWORDS = (
     "key-of-the-node-1",
     "0x" + "7a" * 32,
     "relayer-1",
+    "pass-of-the-node",
+    "pass-of-the-signer",
 )
 
 
 @pytest.fixture
 def with_secrets(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that hold every secret there is."""
-    postgres, redis, node, key, relayer = PASSWORDS
+    postgres, redis, node, key, relayer, of_node, of_signer = PASSWORDS
     monkeypatch.setenv("DATABASE_URL", f"postgresql://u:{postgres}@db.example/whales")
     monkeypatch.setenv("REDIS_URL", f"redis://:{redis}@redis.example:6379")
-    monkeypatch.setenv("WHALECOPY_RPC_HTTP_URLS", f'["https://rpc.example/v2/{node}"]')
+    monkeypatch.setenv("WHALECOPY_RPC_HTTP_URLS", f'["https://u:{of_node}@rpc.example/v2/{node}"]')
+    monkeypatch.setenv("WHALECOPY_SIGNER_DATABASE_URL", f"postgresql://s:{of_signer}@db.example/w")
     monkeypatch.setenv("WHALECOPY_PRIVATE_KEY", key)
     monkeypatch.setenv("WHALECOPY_RELAYER_API_KEY", relayer)
     return Settings()

@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from codec_keys import CodecFile
 from embedded.outside import check_temporal
 from embedded.temporal_keys import TemporalKeyFiles
+from scrubbing import SCRUBBER
 from temporal_access import Place, TemporalRefusedError, connect_temporal
 from tests.certificates import Certificates, make_certificates
 from tests.tls_proxy import server_context, tls_proxy
@@ -46,6 +47,21 @@ async def test_certificates_of_both_sides_open_the_way(place: Place) -> None:
     assert await client.service_client.check_health()
     keys = place.temporal_keys.read()
     assert await check_temporal(place.temporal_address, "default", 20, keys)
+
+
+async def test_what_opens_the_way_is_told_by_no_log_from_then_on(
+    place: Place, certificates: Certificates, tmp_path: Path
+) -> None:
+    """The SDK's own record of TLS shows the key to whoever prints it."""
+    (tmp_path / "api-key").write_text("api-key-of-temporal\n")
+    files = replace(place.temporal_keys, api_key=tmp_path / "api-key")
+    await try_to_connect(replace(place, temporal_keys=files))
+    keys = files.read()
+    (line, *_) = certificates.client_key.read_text().splitlines()[1:]
+    assert line in f"{keys.tls!r}"
+    told = SCRUBBER.scrub_text(f"a bug tells {keys.tls!r} and {keys.api_key}")
+    assert "a bug tells TLSConfig" in told
+    assert not any(secret in told for secret in keys.secrets)
 
 
 async def test_a_server_signed_by_a_stranger_is_refused_at_once(

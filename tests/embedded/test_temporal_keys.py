@@ -37,6 +37,13 @@ def test_files_are_read_and_secrets_are_never_shown(tmp_path: Path) -> None:
     assert "words of api_key" not in repr(keys)
 
 
+def test_the_api_key_and_each_line_of_a_private_key_are_secrets() -> None:
+    pem = b"-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\nhRANCAAT\n-----END PRIVATE KEY-----\n"
+    keys = TemporalKeys(ca=b"public", cert=b"public", key=pem, api_key="opens-it")
+    assert keys.secrets == ("opens-it", "MIGHAgEAMBMG", "hRANCAAT")
+    assert NO_KEYS.secrets == ()
+
+
 def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="together"):
         TemporalKeyFiles(cert=tmp_path / "cert").read()
