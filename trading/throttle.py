@@ -68,16 +68,20 @@ def restrict(
 ) -> Restriction | None:
     """Return the restriction after an answer: a mode begins or prolongs it, work on orders ends it.
 
-    The venue's Retry-After counts; without one the pause doubles up to `backoff_max`. An answer
+    The venue's Retry-After counts; without one the pause doubles up to `backoff_max`. Orders that
+    were on their way when a pause began are turned away with it, which doubles nothing. An answer
     that proves nothing changes nothing.
     """
     if outcome.kind in (SubmitKind.ACCEPTED, SubmitKind.REJECTED, SubmitKind.KNOWN_TO_VENUE):
         return None
     if outcome.mode is None:
         return known
-    strikes = known.strikes + 1 if known is not None else 1
+    is_repeated = known is not None and now < known.until
+    strikes = (known.strikes if known is not None else 0) + (not is_repeated)
     pause = min(rules.backoff_first * 2 ** min(strikes - 1, 10), rules.backoff_max)
     if outcome.retry_after_s is not None:
         pause = timedelta(microseconds=int(outcome.retry_after_s * _MICROS))
+    elif is_repeated:
+        return known
     until = max(now + pause, known.until if known is not None else now)
     return Restriction(outcome.mode, until, strikes)

@@ -79,6 +79,16 @@ def test_the_pause_doubles_up_to_its_bound_while_the_venue_repeats_itself() -> N
     assert known.strikes == 7
 
 
+def test_orders_turned_away_together_double_no_pause() -> None:
+    known = restrict(None, not_now(), NOW, RULES)
+    assert known is not None
+    for _ in range(5):
+        assert restrict(known, not_now(), NOW + SECOND / 2, RULES) == known
+    probed = restrict(known, not_now(), known.until, RULES)
+    assert probed is not None
+    assert (probed.strikes, probed.until) == (2, known.until + 2 * SECOND)
+
+
 def test_the_venues_own_word_counts_and_never_shortens_what_it_said_before() -> None:
     known = restrict(None, not_now("120"), NOW, RULES)
     assert known is not None
