@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from answers import Answer
 from exchange.polymarket.data_api import DataApi
 from exchange.polymarket.endpoints import VenueAccess, VenueEndpoints
-from exchange.port import ExchangeError, LeaderboardRow, WhaleHistory, WireError
+from exchange.port import ExchangeError, LeaderboardRow, UnavailableError, WhaleHistory, WireError
 from ingest.whales import record_of
 from inquire import InquireError, inquire, open_records
 from storage.port import WhaleRecord
@@ -56,6 +56,7 @@ from workflows import names, options
 from workflows.score_whales import ScoreWhalesWorkflow
 
 ADDRESS_LENGTH = 42
+GIVEN_UP_AFTER = 3
 LEADERS_SEARCHED = 50
 SCORES_SHOWN = 5
 TRADES_SHOWN = 10
@@ -153,14 +154,31 @@ async def _show(store: PostgresStore, whale: WhaleRecord) -> Answer:
 
 
 async def _discover(store: PostgresStore, history: WhaleHistory, limit: int) -> Answer:
-    followed = await store.list_followed()
-    proposals = []
-    for leader in (await history.fetch_leaderboard(limit))[:limit]:
-        record = await _record(history, leader.wallet)
-        proposals.append(Proposal(leader, record, leader.wallet in followed))
+    leaders = (await history.fetch_leaderboard(limit))[:limit]
+    proposals = await _propose(history, leaders, await store.list_followed())
     records = [proposal.record for proposal in proposals if proposal.record is not None]
     halves = [record.halves for record in records if record.halves is not None]
     return answer_proposals(proposals, out_of_sample(halves))
+
+
+async def _propose(
+    history: WhaleHistory, leaders: Sequence[LeaderboardRow], followed: frozenset[Wallet]
+) -> Sequence[Proposal]:
+    """Study each leader; one whose history cannot be read is named, and the others follow.
+
+    After three that did not come, one after the other, no more are asked for.
+    """
+    proposals, away = [], 0
+    for leader in leaders:
+        record, why = None, f"not asked for: the {away} before it did not come"
+        if away < GIVEN_UP_AFTER:
+            try:
+                record, why, away = await _study(history, leader.wallet), "", 0
+            except ExchangeError as error:
+                why = str(error)
+                away = away + 1 if isinstance(error, UnavailableError) else 0
+        proposals.append(Proposal(leader, record, leader.wallet in followed, why))
+    return proposals
 
 
 async def _add(
@@ -209,9 +227,13 @@ async def _leaders(history: WhaleHistory) -> Sequence[LeaderboardRow]:
 
 async def _record(history: WhaleHistory, wallet: Wallet) -> TrackRecord | None:
     try:
-        closed = await history.fetch_closed_positions(wallet)
+        return await _study(history, wallet)
     except WireError:
         return None
+
+
+async def _study(history: WhaleHistory, wallet: Wallet) -> TrackRecord:
+    closed = await history.fetch_closed_positions(wallet)
     return study([ClosedTrade(c.closed_at, c.cost, c.pnl, c.category) for c in closed], _now())
 
 

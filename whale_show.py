@@ -37,11 +37,12 @@ class WhaleFile:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A leader with its record; None where its history could not be read."""
+    """A leader with its record, or with why there is none."""
 
     leader: LeaderboardRow
     record: TrackRecord | None
     is_followed: bool
+    unread: str = ""
 
 
 def answer_whale(found: WhaleFile) -> Answer:
@@ -70,6 +71,7 @@ def answer_proposals(found: Sequence[Proposal], shown: RankCorrelation | None) -
     lines = [_proposal_line(proposal) for proposal in best]
     text = table(header, lines, "the leaderboard is empty")
     words = [
+        *[_unread_line(proposal) for proposal in best if proposal.record is None],
         describe_correlation(shown),
         "leaders were chosen by their profit: the same record is no proof of skill to come",
         "nobody is followed by this: `whalecopy whales add WALLET --why ...`",
@@ -275,6 +277,11 @@ def _proposal_line(proposal: Proposal) -> tuple[str, ...]:
     )
 
 
+def _unread_line(proposal: Proposal) -> str:
+    leader = proposal.leader
+    return f"left out, its history was not read: {leader.wallet}: {plain(proposal.unread)}"
+
+
 def _proposal(proposal: Proposal) -> Mapping[str, object]:
     leader, record = proposal.leader, proposal.record
     found = {
@@ -287,7 +294,7 @@ def _proposal(proposal: Proposal) -> Mapping[str, object]:
         "is_followed": proposal.is_followed,
     }
     if record is None:
-        return found
+        return found | {"unread": proposal.unread}
     score = record.score
     return found | {
         "quality_score": number(score.quality_score),

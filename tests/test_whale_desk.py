@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiohttp import web
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -131,7 +132,54 @@ async def test_leaders_are_proposed_with_scores_and_nobody_is_followed(
     assert [row["wallet"] for row in found] == [ANNA, BERT, CARL]
     assert found[0]["has_evidence"] is True
     assert "quality_score" not in found[2]
+    assert "expected" in found[2]["unread"]
+    assert f"left out, its history was not read: {CARL}: " in text
     assert await store.list_followed() == {whale().standing.wallet}
+
+
+async def test_a_leader_whose_history_does_not_come_is_named_and_the_others_are_proposed(
+    stack: Settings, venue: FakeHttp
+) -> None:
+    def mostly(asked: Asked) -> object:
+        if asked.query["user"] == BERT:
+            raise web.HTTPTooManyRequests
+        return positions(asked)
+
+    venue.answers["/v2/positions"] = mostly
+    answer = await attend(stack, DiscoverWhales(10))
+    left_out = f"left out, its history was not read: {BERT}: /v2/positions: HTTP 429"
+    assert left_out in answer.as_text()
+    found = told(answer)["proposals"]
+    assert isinstance(found, list)
+    assert {row["wallet"]: "unread" in row for row in found} == {
+        ANNA: False,
+        BERT: True,
+        CARL: True,
+    }
+
+
+async def test_a_record_that_answers_for_nobody_is_not_asked_for_everybody(
+    stack: Settings, venue: FakeHttp
+) -> None:
+    """A leader of another shape begins the count anew: the record did answer."""
+    many = [Wallet(f"0x{n:040x}") for n in range(20)]
+    odd, asked_for = many[1], []
+    rows: list[dict[str, object]] = [
+        {"user_id": wallet, "user_name": "x", "rank": rank, "pnl": 100 - rank, "volume": 9}
+        for rank, wallet in enumerate(many, 1)
+    ]
+
+    def away(asked: Asked) -> object:
+        asked_for.append(asked.query["user"])
+        if asked.query["user"] == odd:
+            return {"data": [{"proxy_wallet": "?"}], "pagination": {}}
+        raise web.HTTPServiceUnavailable
+
+    venue.answers |= {"/v2/leaderboard": page(rows), "/v2/positions": away}
+    text = (await attend(stack, DiscoverWhales(20))).as_text()
+    assert asked_for == many[:5]
+    assert text.count("left out") == 20
+    assert text.count("not asked for: the 3 before it did not come") == 15
 
 
 async def test_a_wallet_is_added_with_its_score_and_its_overrides(
