@@ -1,11 +1,13 @@
 """Keeps markets here in step with another venue: their terms, their books and their results.
 
 A book is asked for when somebody needs it: before it is read, before an order meets it, and every
-second where an order rests. What cannot be asked for is stale, and nothing is matched with it.
+second where an order rests. Who needs the same at one time shares a request. What cannot be asked
+for is stale, and nothing is matched with it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -20,6 +22,11 @@ TERMS_FRESH_MS = 30_000
 RESTING_EVERY_S = 1.0
 RESULTS_EVERY_S = 5.0
 ASKED_AT_ONCE = 8
+ASKED_MAX = 2_000
+"""Markets of which it is remembered when they were asked for."""
+ORDER_WAIT_S = 1.5
+"""Less than who sends an order waits: it hears a no that books nothing, and not nothing at all."""
+READ_WAIT_S = 4.0
 STALE_STATUS = 425  # as while the engine restarts: nothing was booked, ask again
 STALE = "the order book is stale: the mirrored venue does not answer"
 _LONG_AGO = -(1 << 60)
@@ -29,12 +36,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Asked:
-    """When a market's book and terms were last asked for, in ms, and the lock of who asks."""
+    """When a market's book and terms were last asked for, in ms, and the request on its way."""
 
-    lock: asyncio.Lock
     book_at: int = _LONG_AGO
     terms_at: int = _LONG_AGO
     has_failed: bool = False
+    request: asyncio.Task[UpstreamError | None] | None = None
+    request_at: int | None = None  # when its book was asked for, None while its terms are
 
 
 class Mirror:
@@ -43,7 +51,12 @@ class Mirror:
     def __init__(self, venue: Venue, upstream: Upstream) -> None:
         self._venue = venue
         self.upstream = upstream
-        self._asked: dict[str, _Asked] = {}  # by the market's first token, once that is known
+        self._asked: OrderedDict[str, _Asked] = OrderedDict()  # by a market's first token if known
+        self._requests: set[asyncio.Task[UpstreamError | None]] = set()
+
+    def __len__(self) -> int:
+        """Return of how many markets it is remembered when they were asked for."""
+        return len(self._asked)
 
     async def freshen(self, token_id: str, *, since: int | None = None) -> None:
         """See to it that a token's market is listed here and its book is of this moment.
@@ -53,19 +66,46 @@ class Mirror:
         left unlisted.
 
         Raises:
-            OrderRefusedError: 425, where the other venue does not answer.
+            OrderRefusedError: 425, where the other venue does not answer in time.
         """
-        asked = self._asked.setdefault(self._key(token_id), _Asked(asyncio.Lock()))
-        async with asked.lock:
-            least = self._venue.now() - FRESH_MS if since is None else since
-            if asked.book_at >= least:
-                return
-            try:
-                await self._ask(token_id, asked)
-            except UpstreamError as error:
-                self._tell(token_id, asked, error)
-                raise OrderRefusedError(STALE_STATUS, STALE) from error
-            self._tell(token_id, asked, None)
+        least = self._venue.now() - FRESH_MS if since is None else since
+        try:
+            async with asyncio.timeout(_wait_s(since)):
+                error = await self._until_fresh(token_id, least)
+        except TimeoutError as late:
+            raise OrderRefusedError(STALE_STATUS, STALE) from late
+        if error is not None:
+            raise OrderRefusedError(STALE_STATUS, STALE) from error
+
+    async def freshen_all(self, token_ids: Sequence[str], *, since: int | None = None) -> None:
+        """Freshen several, a few at once, all of them in the time of one.
+
+        Raises:
+            OrderRefusedError: 425, where one of them is stale.
+        """
+        slots, refused = asyncio.Semaphore(ASKED_AT_ONCE), []
+
+        async def freshen_in_turn(token_id: str) -> None:
+            async with slots:
+                try:
+                    await self.freshen(token_id, since=since)
+                except OrderRefusedError as error:
+                    refused.append(error)
+
+        try:
+            async with asyncio.timeout(_wait_s(since)), asyncio.TaskGroup() as tasks:
+                for token_id in token_ids:
+                    tasks.create_task(freshen_in_turn(token_id))
+        except TimeoutError as late:
+            raise OrderRefusedError(STALE_STATUS, STALE) from late
+        if refused:
+            raise refused[0]
+
+    async def close(self) -> None:
+        """Ask no more: end the requests that are on their way."""
+        for request in self._requests:
+            request.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
 
     async def list_market(self, token_id: str) -> None:
         """See to it that a token's market is listed, however old its book is."""
@@ -109,6 +149,39 @@ class Mirror:
             for token_id in token_ids:
                 tasks.create_task(act_in_turn(token_id))
 
+    async def _until_fresh(self, token_id: str, least: int) -> UpstreamError | None:
+        """Wait for a book that is asked for at `least` or later; return why there is none.
+
+        A request serves all who came before its book was asked for. Who came later wait for its
+        end, and share the next one.
+        """
+        while (asked := self._asked_of(token_id)).book_at < least:
+            is_of_use = asked.request is None or (
+                asked.request_at is None or asked.request_at >= least
+            )
+            error = await asyncio.shield(asked.request or self._begin(token_id, asked))
+            if is_of_use:
+                return error
+        return None
+
+    def _begin(self, token_id: str, asked: _Asked) -> asyncio.Task[UpstreamError | None]:
+        asked.request_at = None
+        asked.request = request = asyncio.create_task(self._carry_out(token_id, asked))
+        self._requests.add(request)
+        request.add_done_callback(self._requests.discard)
+        return request
+
+    async def _carry_out(self, token_id: str, asked: _Asked) -> UpstreamError | None:
+        try:
+            await self._ask(token_id, asked)
+        except UpstreamError as error:
+            self._tell(token_id, asked, error)
+            return error
+        finally:
+            asked.request = None
+        self._tell(token_id, asked, None)
+        return None
+
     async def _ask(self, token_id: str, asked: _Asked) -> None:
         now = self._venue.now()
         market = self._venue.market_of(token_id)
@@ -120,13 +193,15 @@ class Mirror:
             asked.terms_at = now
         if market.closed:
             return
-        began_at = self._venue.now()
+        asked.request_at = began_at = self._venue.now()
         found = await self.upstream.fetch_book(market.token_ids[0])
         market = self._venue.market(market.condition_id) or market
         if market.closed:  # while its book was on its way
             return
         self._take_book(market, found)
         asked.book_at = began_at
+        if self._asked.get(token_id) is asked:
+            del self._asked[token_id]
         self._asked[market.token_ids[0]] = asked
 
     async def _take_terms(self, row: MarketRow) -> Market:
@@ -155,15 +230,28 @@ class Mirror:
             self._venue.revise_market(terms)
         self._venue.set_book(market.condition_id, found.bids, found.asks)
 
-    def _key(self, token_id: str) -> str:
+    def _asked_of(self, token_id: str) -> _Asked:
+        """Return what is known of asking for a market; idle ones that nobody used are forgotten."""
         market = self._venue.market_of(token_id)
-        return token_id if market is None else market.token_ids[0]
+        key = token_id if market is None else market.token_ids[0]
+        asked = self._asked.setdefault(key, _Asked())
+        self._asked.move_to_end(key)
+        while len(self._asked) > ASKED_MAX:
+            idle = next((k for k, a in self._asked.items() if a.request is None), key)
+            if idle == key:
+                break
+            del self._asked[idle]
+        return asked
 
     def _tell(self, token_id: str, asked: _Asked, error: UpstreamError | None) -> None:
         if asked.has_failed != (error is not None):
             asked.has_failed = error is not None
             event = "book_fresh_again" if error is None else "book_stale"
             _log.warning(event, token_id=token_id, error=None if error is None else str(error))
+
+
+def _wait_s(since: int | None) -> float:
+    return READ_WAIT_S if since is None else ORDER_WAIT_S
 
 
 async def _repeat(every_s: float, act: Callable[[], Awaitable[None]]) -> None:

@@ -28,6 +28,7 @@ def add_mirror(app: web.Application, mirror: Mirror) -> None:
             running = tasks.create_task(mirror.run())
             yield
             running.cancel()
+            await mirror.close()
 
     app[MIRROR] = mirror
     app.cleanup_ctx.append(keep)
@@ -65,12 +66,11 @@ async def _prepare(mirror: Mirror, request: web.Request) -> None:
     elif request.method == "GET" and path in _TERMS_READERS and token_id:
         await mirror.list_market(token_id)
     elif request.method == "POST" and path in _BOOKS_READERS:
-        for token in _tokens(await request.read(), "token_id"):
-            await mirror.freshen(token)
+        await mirror.freshen_all(_tokens(await request.read(), "token_id"))
     elif request.method == "POST" and path in _POSTS:
         since = request.app[SITE].venue.now()
-        for token in _tokens(await request.read(), "order", "tokenId"):
-            await mirror.freshen(token, since=since)
+        tokens = _tokens(await request.read(), "order", "tokenId")
+        await mirror.freshen_all(tokens, since=since)
 
 
 def _is_ours(request: web.Request) -> bool:

@@ -11,7 +11,7 @@ from py_clob_client_v2.clob_types import OrderType
 from py_clob_client_v2.exceptions import PolyApiException
 
 from paper.mirror import STALE, Mirror
-from paper.model import MICROS, Level, OrderStatus
+from paper.model import MICROS, Level, OrderRefusedError, OrderStatus
 from paper.upstream import Upstream, UpstreamUrls
 from paper.upstream_rows import FoundBook
 from tests.paper.mirror_desk import OWNER, MirrorDesk, open_mirror_desk
@@ -141,3 +141,131 @@ async def test_a_market_of_the_third_exchange_is_found_by_its_position(desk: Mir
 async def test_a_token_of_nobody_has_no_book(desk: MirrorDesk) -> None:
     status, answer = await desk.get("/book?token_id=123456789")
     assert (status, answer["error"]) == (404, "No orderbook exists for the requested token id")
+
+
+class SlowUpstream(Upstream):
+    """The mirrored venue, whose books come when they are let."""
+
+    def __init__(self, desk: MirrorDesk) -> None:
+        there = desk.there
+        super().__init__(UpstreamUrls(there.clob, there.urls["gamma"], there.urls["data"]))
+        self.asked = 0
+        self.let = asyncio.Semaphore(0)
+
+    async def fetch_book(self, token_id: str) -> FoundBook | None:
+        self.asked += 1
+        await self.let.acquire()
+        return await super().fetch_book(token_id)
+
+
+@pytest.fixture
+async def slow(desk: MirrorDesk) -> AsyncIterator[tuple[Mirror, SlowUpstream]]:
+    """A mirror of its own, whose market is listed."""
+    upstream = SlowUpstream(desk)
+    async with upstream.opened():
+        upstream.let.release()
+        mirror = Mirror(desk.here.venue, upstream)
+        await mirror.freshen(TOKEN)
+        upstream.asked = 0
+        yield mirror, upstream
+        await mirror.close()
+
+
+async def next_instant(desk: MirrorDesk) -> int:
+    """Return the time, ms, once no book was asked for at it or later."""
+    now = desk.here.venue.now()
+    await until(lambda: desk.here.venue.now() > now)
+    return desk.here.venue.now()
+
+
+async def all_end(tasks: list[asyncio.Task[None]]) -> list[object]:
+    async with asyncio.timeout(10):
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+
+async def test_who_needs_a_book_at_one_time_shares_a_request_and_who_comes_later_the_next(
+    desk: MirrorDesk, slow: tuple[Mirror, SlowUpstream]
+) -> None:
+    mirror, upstream = slow
+    now = await next_instant(desk)
+    first = [asyncio.create_task(mirror.freshen(TOKEN, since=now)) for _ in range(20)]
+    await until(lambda: upstream.asked == 1)
+    later = await next_instant(desk)
+    second = [asyncio.create_task(mirror.freshen(OTHER, since=later)) for _ in range(20)]
+    upstream.let.release()
+    assert await all_end(first) == [None] * 20
+    await until(lambda: upstream.asked == 2)
+    assert not any(task.done() for task in second)
+    upstream.let.release()
+    assert await all_end(second) == [None] * 20
+    assert upstream.asked == 2
+
+
+async def test_all_who_wait_for_a_book_that_does_not_come_are_refused_together(
+    slow: tuple[Mirror, SlowUpstream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other they would wait for six seconds."""
+    mirror, upstream = slow
+    monkeypatch.setattr("paper.mirror.ORDER_WAIT_S", 0.2)
+    began_at = time.monotonic()
+    later = 1 << 60
+    waiting = [asyncio.create_task(mirror.freshen(TOKEN, since=later)) for _ in range(30)]
+    refused = await all_end(waiting)
+    assert time.monotonic() - began_at < 3
+    assert [type(error) for error in refused] == [OrderRefusedError] * 30
+    assert upstream.asked == 1
+
+
+async def test_who_gives_up_leaves_the_request_to_the_others(
+    desk: MirrorDesk, slow: tuple[Mirror, SlowUpstream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, upstream = slow
+    monkeypatch.setattr("paper.mirror.ORDER_WAIT_S", 0.05)
+    now = await next_instant(desk)
+    with pytest.raises(OrderRefusedError, match="stale"):
+        await mirror.freshen(TOKEN, since=now)
+    upstream.let.release()
+    monkeypatch.setattr("paper.mirror.ORDER_WAIT_S", 5)
+    await mirror.freshen(TOKEN, since=now)
+    assert upstream.asked == 1
+
+
+async def test_several_books_are_waited_for_in_the_time_of_one(
+    slow: tuple[Mirror, SlowUpstream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, upstream = slow
+    monkeypatch.setattr("paper.mirror.ORDER_WAIT_S", 0.3)
+    began_at = time.monotonic()
+    with pytest.raises(OrderRefusedError, match="stale"):
+        await mirror.freshen_all([TOKEN, TOKEN_V3] * 20, since=1 << 60)
+    assert time.monotonic() - began_at < 3
+    assert upstream.asked == 2
+
+
+async def test_it_is_remembered_of_so_many_markets_when_they_were_asked_for(
+    slow: tuple[Mirror, SlowUpstream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens of nobody can be asked for without end; what is on its way is not forgotten."""
+    mirror, upstream = slow
+    monkeypatch.setattr("paper.mirror.ASKED_MAX", 3)
+    waiting = asyncio.create_task(mirror.freshen(TOKEN, since=1 << 60))
+    await until(lambda: upstream.asked == 1)
+    for token in range(1_000, 1_010):
+        await mirror.freshen(str(token))
+    assert len(mirror) == 3
+    waiting.cancel()
+    another = asyncio.create_task(mirror.freshen(TOKEN))
+    upstream.let.release()
+    await another
+    assert upstream.asked == 1
+
+
+async def test_a_mirror_that_closes_leaves_no_request(
+    slow: tuple[Mirror, SlowUpstream],
+) -> None:
+    mirror, upstream = slow
+    waiting = asyncio.create_task(mirror.freshen(TOKEN, since=1 << 60))
+    await until(lambda: upstream.asked == 1)
+    await mirror.close()
+    (ended,) = await all_end([waiting])
+    assert isinstance(ended, asyncio.CancelledError)
