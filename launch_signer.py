@@ -22,6 +22,7 @@ READY_TIMEOUT_S = 90.0  # a busy machine imports slowly
 SOCKET = "WHALECOPY_SIGNER_SOCKET"
 USER = "WHALECOPY_SIGNER_USER"
 KEY_FILE = "WHALECOPY_SIGNER_KEY_FILE"
+LOGIN = "WHALECOPY_SIGNER_DATABASE_URL"
 _MINUTE_S = 60
 _NO_CAP = Usd(Decimal(10**9))
 _OFTEN = 100_000
@@ -47,10 +48,13 @@ def signer_service(env: Mapping[str, str], settings: Settings) -> Service:
     words = ("--user", user) if _can_become(user) else ()
     path, key = Path(env[SOCKET]), env.get(KEY_FILE)
     named = {KEY_FILE: str(Path(key).absolute())} if key else {}  # from here; it runs elsewhere
+    given = environment_for(Process.SIGNER, env)
+    if env.get(LOGIN):
+        given.pop("DATABASE_URL", None)  # it has a login of its own, which can only read
     return Service(
         name="signer",
         command=(sys.executable, "-m", "signer", *words),
-        env={**limits, **environment_for(Process.SIGNER, env), **named},
+        env={**limits, **given, **named},
         ready=lambda: answers(path),
         ready_timeout_s=READY_TIMEOUT_S,
         stage=Stage.SERVER,

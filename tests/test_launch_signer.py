@@ -10,6 +10,7 @@ import pytest
 from embedded.services import Stage
 from launch_signer import (
     KEY_FILE,
+    LOGIN,
     SOCKET,
     USER,
     answers,
@@ -37,6 +38,16 @@ def test_only_the_signer_is_given_the_key(tmp_path: Path) -> None:
     for process in Process:
         if process is not Process.SIGNER:
             assert not KEY.keys() & environment_for(process, KEY).keys()
+
+
+def test_a_signer_with_a_login_of_its_own_is_not_given_the_workers(tmp_path: Path) -> None:
+    urls = {"DATABASE_URL": "postgresql://all@h/d"}
+    given = signer_service(env_of(tmp_path, "replay", **urls), Settings()).env
+    assert given.items() >= urls.items()
+    own = {LOGIN: "postgresql://few@h/d"}
+    given = signer_service(env_of(tmp_path, "replay", **urls, **own), Settings()).env
+    assert given.items() >= own.items()
+    assert not given.keys() & urls.keys()
 
 
 def test_a_key_file_named_from_here_is_found_from_elsewhere(

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import aiohttp
@@ -37,9 +38,12 @@ class Hit:
 
 @dataclass(slots=True)
 class Search:
-    """Secrets by name; finds each in any spelling, and remembers how much it has seen."""
+    """Secrets by name; finds each in any spelling, and remembers how much it has seen.
 
-    secrets: Mapping[str, str]
+    A name may stand for several words, each of which is a hit.
+    """
+
+    secrets: Mapping[str, str | Sequence[str]]
     seen_bytes: int = 0
     hits: list[Hit] = field(default_factory=list)
 
@@ -88,10 +92,17 @@ class Search:
 
     @property
     def _needles(self) -> Mapping[str, Sequence[bytes]]:
-        return {
-            name: [spelling.lower().encode() for spelling in spellings_of(secret)]
-            for name, secret in self.secrets.items()
-        }
+        return {name: _spelled(_words(secret)) for name, secret in self.secrets.items()}
+
+
+def _words(secret: str | Sequence[str]) -> tuple[str, ...]:
+    return (secret,) if isinstance(secret, str) else tuple(secret)
+
+
+@cache
+def _spelled(words: tuple[str, ...]) -> Sequence[bytes]:
+    spellings = {spelling.lower() for word in words for spelling in spellings_of(word)}
+    return [spelling.encode() for spelling in sorted(spellings)]
 
 
 async def look_at_rows(search: Search, database_url: str) -> int:

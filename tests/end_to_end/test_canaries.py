@@ -1,24 +1,18 @@
 """Planted secrets turn up nowhere: not in what a stack keeps, tells, serves or dies of."""
 
-import json
-import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 
-from codec_keys import add_key
-from embedded.processes import Supervisor, SupervisorSettings
-from embedded.valkey import valkey_service
 from storage.database import plain_url
+from storage.migrate import migrate
+from storage.roles import give_roles
+from tests.certificates import Certificates, make_certificates
 from tests.end_to_end.a_run import ROOT, Ended, Run
 from tests.end_to_end.canaries import (
     Search,
@@ -31,20 +25,23 @@ from tests.end_to_end.canaries import (
     modes_of_secret_files,
     without_ours,
 )
+from tests.end_to_end.canary_words import (
+    ALWAYS,
+    CODEC,
+    MAY_HOLD,
+    PRIVATE,
+    REDIS,
+    SIGNATURES,
+    Canaries,
+    Words,
+    plant_api_user,
+    secrets_of_home,
+    signatures_of,
+)
+from tests.end_to_end.guarded_servers import guarded_servers
 from tests.end_to_end.test_replay import assert_balanced
 from tests.servers import DatabaseServer
 
-PRIVATE, RELAYER = "private key", "relayer key"
-POSTGRES, REDIS = "PostgreSQL's password", "Redis's password"
-NODES = ("chain node's key, by HTTP", "chain node's key, by WebSocket")
-MAY_HOLD = {
-    "cli.py": (PRIVATE, RELAYER, POSTGRES, REDIS, *NODES),
-    "worker.py": (RELAYER, POSTGRES, REDIS, *NODES),
-    "-m signer": (PRIVATE, POSTGRES),
-    "-m ingest": (POSTGRES, REDIS, *NODES),
-    "-m dashboard": (POSTGRES,),
-}
-"""Which secrets may be in whose environment, by a word of the command line."""
 LOOK_S = 300.0
 CUTS = 5
 PAGES_SEEN = 40
@@ -52,11 +49,19 @@ ONLY_IN_PAYLOADS = {"a step of every trade": "worth copying?"}
 WHOLE_TAPE_S = 3_600.0
 CRASH = """
 import asyncio, importlib, runpy, sys
+from account import load_account
+from codec_server import make_token
 from settings import load_settings
+from temporal_access import read_keys
 module = importlib.import_module(sys.argv[1])
 settings = load_settings()
+keys, user = read_keys(settings.temporal_keys), load_account(settings).user.credentials
+token = make_token(settings.home).get_secret_value()
+kept = (user.key, user.secret.get_secret_value(), user.passphrase.get_secret_value())
 def crash(*words, **more):
     everything = [str(settings.database_url), str(settings.redis_url), *settings.secrets]
+    everything += [settings.rpc_http_urls[0] + "", settings.signer_database_url + ""]
+    everything += [keys, keys.tls, keys.api_key, *kept, token]
     raise RuntimeError(f"a bug tells {settings!r} {everything} {words} {more}")
 setattr(module, sys.argv[2], crash)
 sys.argv[1:] = sys.argv[3:]
@@ -71,37 +76,14 @@ PROCESSES = {
 }
 
 
-class Canaries:
-    """One of each secret that the settings can hold, all made up."""
-
-    def __init__(self, folder: Path) -> None:
-        self.key_file = folder / "canary-codec-keys"
-        add_key(self.key_file, datetime(2026, 11, 22, tzinfo=UTC))
-        self.words = {
-            PRIVATE: "0x" + secrets.token_hex(32),
-            RELAYER: f"relayer-{secrets.token_hex(16)}",
-            POSTGRES: f"pg+{secrets.token_hex(12)}",
-            REDIS: f"redis-{secrets.token_hex(12)}",
-            NODES[0]: secrets.token_hex(16),
-            NODES[1]: secrets.token_hex(12),
-            "codec key": self.key_file.read_text().split()[-1],
-        }
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """Return settings that hold them."""
-        http, ws = NODES
-        return {
-            "WHALECOPY_PRIVATE_KEY": self.words[PRIVATE],
-            "WHALECOPY_RELAYER_API_KEY": self.words[RELAYER],
-            "WHALECOPY_RPC_HTTP_URLS": json.dumps([f"https://rpc.example/v2/{self.words[http]}"]),
-            "WHALECOPY_RPC_WS_URLS": json.dumps([f"wss://rpc.example/?key={self.words[ws]}"]),
-            **more,
-        }
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
-def canaries(tmp_path: Path) -> Canaries:
-    return Canaries(tmp_path)
+def canaries(tmp_path: Path, certificates: Certificates) -> Canaries:
+    return Canaries(tmp_path, certificates)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +93,10 @@ def test_a_process_that_dies_of_a_bug_tells_no_secret(
     process: str, as_json: str, canaries: Canaries, tmp_path: Path
 ) -> None:
     """The planted bug spells out every secret; only what names none is left of it."""
-    words = canaries.words
+    plant_api_user(tmp_path)
     env = canaries.environment(
-        DATABASE_URL=f"postgresql://ann:{quote(words[POSTGRES], safe='')}@h/d",
-        REDIS_URL=f"redis://:{words[REDIS]}@h",
+        **canaries.logins("postgresql://postgres@h/d"),
+        REDIS_URL=f"redis://:{canaries.words[REDIS]}@h",
         TEMPORAL_ADDRESS="127.0.0.1:9",
         WHALECOPY_CODEC_KEYS=str(canaries.key_file),
         WHALECOPY_HOME=str(tmp_path),
@@ -131,7 +113,8 @@ def test_a_process_that_dies_of_a_bug_tells_no_secret(
     told = done.stdout + done.stderr
     assert b"RuntimeError: a bug tells Settings(" in told, told.decode()
     assert b"[redacted]" in told
-    search = Search(words)
+    search = Search({**canaries.all_words, **secrets_of_home(tmp_path)})
+    assert search.secrets.keys() == {*ALWAYS, *CODEC} - {SIGNATURES}
     search.look("its last words", told)
     assert search.hits == []
 
@@ -154,7 +137,7 @@ def test_a_signer_that_dies_of_a_bug_tells_no_secret(canaries: Canaries, tmp_pat
     key.write_text(words[PRIVATE])
     key.chmod(0o400)
     env = {
-        "DATABASE_URL": f"postgresql://ann:{quote(words[POSTGRES], safe='')}@h/d",
+        **canaries.logins("postgresql://postgres@h/d"),
         "WHALECOPY_SIGNER_KEY_FILE": str(key),
         "WHALECOPY_SIGNER_SOCKET": str(tmp_path / "s"),
         "WHALECOPY_HOME": str(tmp_path),
@@ -165,23 +148,14 @@ def test_a_signer_that_dies_of_a_bug_tells_no_secret(canaries: Canaries, tmp_pat
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, check=False)
     assert done.stderr.count(b"a bug tells") == 2, done.stderr.decode()
     assert done.stderr.count(b"[redacted]") >= 4
-    search = Search(words)
+    search = Search(canaries.all_words)
     search.look("its last words", done.stdout + done.stderr)
     assert search.hits == []
 
 
-def secrets_of_home(home: Path) -> Mapping[str, str]:
-    """Return the secrets that a home really has."""
-    user = json.loads((home / "api-user.json").read_text())
-    found = {f"API {name}": user[name] for name in ("key", "secret", "passphrase")}
-    for path in home.glob("paper-wallet-*.json"):
-        found[path.name] = json.loads(path.read_text())["private_key"]
-    return found
-
-
 def test_a_play_leaves_its_wallet_s_secrets_nowhere(first_play: Ended, folder: Path) -> None:
     home = folder / "three"
-    search = Search(secrets_of_home(home))
+    search = Search({**secrets_of_home(home), SIGNATURES: signatures_of(home)})
     control = Search(ONLY_IN_PAYLOADS)
     for each in (search, control):
         for place in ("temporal", "postgres", "logs"):
@@ -191,7 +165,8 @@ def test_a_play_leaves_its_wallet_s_secrets_nowhere(first_play: Ended, folder: P
     assert search.hits == [], first_play.told
     assert search.seen_bytes > 1_000_000
     assert any("temporal" in hit.place for hit in control.hits), "expected to look into payloads"
-    assert len(search.secrets) == 4
+    assert len(search.secrets) == 5
+    assert search.secrets[SIGNATURES]
     assert set(modes_of_secret_files(home).values()) == {0o600}
 
 
@@ -199,10 +174,22 @@ def test_a_play_leaves_its_wallet_s_secrets_nowhere(first_play: Ended, folder: P
 async def test_a_planted_leak_is_found(
     place: str, canaries: Canaries, tmp_path: Path, database_url: str
 ) -> None:
-    search = Search(canaries.words)
-    leaked = canaries.words["private key"][2:].upper()
+    search = Search(canaries.all_words)
+    leaked = canaries.words[PRIVATE][2:].upper()
     await plant(search, place, leaked, tmp_path, database_url)
-    assert {hit.secret for hit in search.hits} == {"private key"}
+    assert {hit.secret for hit in search.hits} == {PRIVATE}
+
+
+def test_a_leak_of_each_secret_is_found_whichever_of_its_words_it_is(
+    canaries: Canaries, tmp_path: Path
+) -> None:
+    plant_api_user(tmp_path)
+    planted = {**canaries.all_words, **secrets_of_home(tmp_path), SIGNATURES: ("0" * 62, "a1" * 31)}
+    for name, words in planted.items():
+        for word in (words,) if isinstance(words, str) else words:
+            search = Search(planted)
+            search.look("a log", f"an innocent line, and then {word}".encode())
+            assert {hit.secret for hit in search.hits} == {name}
 
 
 async def plant(search: Search, place: str, leaked: str, folder: Path, database_url: str) -> None:
@@ -246,23 +233,6 @@ async def leak_into(database_url: str, leaked: str) -> None:
     await connection.close()
 
 
-@asynccontextmanager
-async def guarded_valkey(folder: Path, password: str) -> AsyncIterator[str]:
-    """A Valkey that wants a password."""
-    (folder / "logs").mkdir(parents=True)
-    supervisor = Supervisor(SupervisorSettings(folder / "logs"), lambda _event: None)
-    await supervisor.open()
-    try:
-        service, url = valkey_service(folder)
-        await supervisor.start(service)
-        client = Redis.from_url(url)
-        await client.config_set("requirepass", password)
-        await client.aclose()
-        yield f"{url}{'&' if '?' in url else '?'}password={password}"
-    finally:
-        await supervisor.stop()
-
-
 @pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("tape", "is_encrypted"),
@@ -278,41 +248,50 @@ async def test_a_whole_run_with_faults_leaves_planted_secrets_nowhere(
     database_server: DatabaseServer,
     empty_database_url: str,
 ) -> None:
-    words = canaries.words
     home = folder / f"{tape}-{'sealed' if is_encrypted else 'open'}"
     played = still_words if tape == "still" else ("--speed", "20")
-    password = quote(words[POSTGRES], safe="")
-    database_url = empty_database_url.replace("postgres@", f"postgres:{password}@")
+    await migrate(empty_database_url)
+    await give_roles(empty_database_url)
     codec = {"WHALECOPY_CODEC_KEYS": str(canaries.key_file)} if is_encrypted else {}
-    async with guarded_valkey(folder / f"v-{home.name}", words[REDIS]) as redis_url:
-        env = canaries.environment(DATABASE_URL=database_url, REDIS_URL=redis_url, **codec)
+    beside = folder / f"v-{home.name}"
+    passwords = (canaries.words[REDIS], canaries.certificates)
+    async with guarded_servers(beside, *passwords) as guarded:
+        env = canaries.environment(
+            **canaries.logins(empty_database_url),
+            REDIS_URL=guarded.redis_url,
+            TEMPORAL_ADDRESS=guarded.temporal_address,
+            **codec,
+        )
         run = Run(home, *played, env=env)
         try:
-            search = Search(words)
             await run.until(lambda: run.is_over or "Temporal UI" in run.told(), 300, "a stack")
             assert not run.is_over, run.explain()
-            search = Search({**words, **secrets_of_home(home), **token_of(home)})
+            search = Search(known_words(canaries, home, is_encrypted=is_encrypted))
             await look_while_it_runs(search, run, empty_database_url)
             ended = await run.ended(WHOLE_TAPE_S)
         finally:
             run.stop()
+    search.secrets = known_words(canaries, home, is_encrypted=is_encrypted)
     rows = await look_at_rows(search, empty_database_url)
-    search.look_at_files(home)
-    search.look("its screen", ended.told.encode())
     control = Search(ONLY_IN_PAYLOADS)
-    control.look_at_files(home / "temporal")
+    control.look_at_files(beside / "temporal")
+    for place in (home, beside / "temporal", beside / "logs"):
+        search.look_at_files(place)
+    search.look("its screen", ended.told.encode())
     assert search.hits == []
     assert_balanced(ended)
     assert ended.number("signals_terminal") >= 1, ended.told
     assert rows > 20
-    assert len(search.secrets) == (11 if is_encrypted else 10)
+    assert search.secrets.keys() == {*ALWAYS, *(CODEC if is_encrypted else ())}
+    assert len(ALWAYS) == 14
+    assert len(search.secrets[SIGNATURES]) == ended.number("orders_venue")
     assert bool(control.hits) is not is_encrypted
 
 
-def token_of(home: Path) -> Mapping[str, str]:
-    """Return the codec server's token, if there is one."""
-    path = home / "codec-token"
-    return {"codec token": path.read_text()} if path.exists() else {}
+def known_words(canaries: Canaries, home: Path, *, is_encrypted: bool) -> Words:
+    """Return all that was planted, and what the home and the local venue have made themselves."""
+    found = {**canaries.all_words, **secrets_of_home(home), SIGNATURES: signatures_of(home)}
+    return found if is_encrypted else {n: word for n, word in found.items() if n not in CODEC}
 
 
 async def look_while_it_runs(search: Search, run: Run, database_url: str) -> None:
@@ -329,5 +308,6 @@ async def look_while_it_runs(search: Search, run: Run, database_url: str) -> Non
         counted += await look_at_metrics(search, pids)
         shown += await look_at_pages(search, page)
         search.look_at_processes(pids, MAY_HOLD)
+        search.secrets = {**search.secrets, SIGNATURES: signatures_of(run.home)}
     assert min(cut, counted) >= 1
     assert shown >= 1
