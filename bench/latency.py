@@ -44,6 +44,7 @@ from bench._stand import (
 from exchange.polymarket.client import PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import PolymarketMarketData
+from storage.lease import WalletLease
 from storage.port import StorageUnavailableError
 from trading.types import Shares, Side, SignalId
 
@@ -79,7 +80,10 @@ async def measure_floor(stand: Stand, serial: int, burst: int) -> tuple[list[flo
     await stand.running.stack.remove("worker-1")
     async with aiohttp.ClientSession() as session:
         access = VenueAccess(stand.settings.endpoints, session, now)
-        account = await open_account(stand.settings, access)
+        opened = await open_account(stand.settings, access)
+        lease = WalletLease(stand.store, opened.trading.funder, stand.settings.stack_id, now)
+        await lease.acquire()  # the stack's own: the bench shares its name
+        account = opened.under(lease)
         gateway = PolymarketGateway(access, account.trading, account.signer)
         desk = MarketDesk(PolymarketMarketData(access), stand.store, now)
         store, rules = stand.store, stand.settings.rules
@@ -87,8 +91,6 @@ async def measure_floor(stand: Stand, serial: int, burst: int) -> tuple[list[flo
         risk = RiskActivities(RiskPorts(gateway, store, store, store, desk), rules, now)
 
         token = stand.tokens[0]
-        epoch = await store.acquire_lease(gateway.wallet, stand.settings.stack_id, now())
-        assert epoch is not None, "the bench shares the stack's lease"
 
         async def trade() -> float | None:
             one = make_signal(token)
@@ -103,7 +105,7 @@ async def measure_floor(stand: Stand, serial: int, burst: int) -> tuple[list[flo
                 return None  # too old by then, like a signal that expires
             intent = await store.load_intent(ticket.order_hash)
             assert intent is not None, "a ticket's intent is committed"
-            if not await store.begin_sending(ticket.order_hash, epoch, now()):
+            if not await store.begin_sending(ticket.order_hash, lease.epoch, now()):
                 return None
             await gateway.post_order(intent)
             return (time.perf_counter() - begun) * 1000
