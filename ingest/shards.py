@@ -40,13 +40,18 @@ class WatchShards:
         """Tell whether any shard was ours when the records last answered."""
         return bool(self._held)
 
+    @property
+    def is_current(self) -> bool:
+        """Tell whether what we hold is ours now: nobody else can have it yet."""
+        return self.has_any and self._clock() < self._until
+
     def watches(self, token_id: TokenId) -> bool:
         """Tell whether a token's shard was ours when the records last answered."""
         return shard_of(token_id) in self._held
 
     def holds(self, token_id: TokenId) -> bool:
         """Tell whether a token's shard is ours now: nobody else can have it yet."""
-        return self.watches(token_id) and self._clock() < self._until
+        return self.is_current and self.watches(token_id)
 
     async def run(self, tell: Callable[[], None]) -> None:
         """Renew what we hold and take what is free until cancelled; `tell` of every change."""

@@ -13,6 +13,8 @@ from trading.types import OrderBook, PositionState, TokenId
 
 UNSEEN_MAX = timedelta(seconds=60)
 LOOK_EVERY_S = 2.0
+CLOSED_AGAIN_AFTER = timedelta(minutes=1)
+"""A watcher that was slow to lose its watch may have called a person meanwhile."""
 NAMED_MAX = 20
 
 log = structlog.get_logger()
@@ -22,7 +24,8 @@ class UnseenWatch:
     """Remembers when each price was last seen, by stream or by asking, and pages once.
 
     The page stands in the review queue until all prices are seen again. A token counts from when
-    it is first watched.
+    it is first watched. Of several listeners the one that holds the watch pages, and closes what
+    the one before it opened; a wallet has one such review, so that taking over pages nobody anew.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class UnseenWatch:
         self._since: dict[TokenId, datetime] = {}
         self._seen: set[TokenId] = set()
         self._is_told: bool | None = None  # an earlier process may have
+        self._closed_at: datetime | None = None
 
     def note(self, book: OrderBook) -> None:
         """Note that a token's book was seen."""
@@ -74,9 +78,12 @@ class UnseenWatch:
             log.error("prices_unseen", positions=len(unseen), since=since.isoformat())
             self._is_told = True
         is_all_seen = not unseen and all(p.token_id in self._seen for p in live)
-        if is_all_seen and self._is_told is not False:
+        if is_all_seen and (self._is_told is not False or self._is_closing_due(now)):
             await self._store.close_unseen(now)
-            self._is_told = False
+            self._is_told, self._closed_at = False, now
+
+    def _is_closing_due(self, now: datetime) -> bool:
+        return self._closed_at is None or now - self._closed_at > CLOSED_AGAIN_AFTER
 
     def _since_of(self, position: PositionRecord, now: datetime) -> datetime:
         return self._since.get(position.token_id, now)

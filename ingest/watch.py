@@ -192,9 +192,12 @@ class PriceWatch:
         return [p for p in self._holdings.positions if self._shards.watches(p.token_id)]
 
     def _priced(self) -> Sequence[PositionRecord] | None:
-        """Return those of them that must have a price: a market that has ended may have none."""
+        """Return those of them that must have a price: a market that has ended may have none.
+
+        None also while another may have taken them over: one watcher calls a person, not two.
+        """
         watched = self._watched()
-        if watched is None:
+        if watched is None or not self._shards.is_current:
             return None
         return [position for position in watched if position.position_id not in self._ended]
 

@@ -87,12 +87,12 @@ async def test_a_lease_that_could_not_be_renewed_runs_out(ears: Ears) -> None:
     now = [NOW]
     leases = Leases({shard_of(YES): 1}, None)
     shards = WatchShards(leases, "a", lambda: now[0], ears.health)
-    found: list[tuple[bool, bool]] = []
+    found: list[tuple[bool, bool, bool]] = []
 
     async def lapsed() -> bool:
-        found.append((shards.watches(YES), shards.holds(YES)))
+        found.append((shards.watches(YES), shards.holds(YES), shards.is_current))
         now[0] += timedelta(seconds=1)
-        return found[-1] == (True, False)
+        return found[-1] == (True, False, False)
 
     task = asyncio.create_task(shards.run(lambda: None))
     await until(lapsed)

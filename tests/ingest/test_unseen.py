@@ -6,14 +6,19 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
+from sqlalchemy import select
 
+import ingest.shards
 import ingest.unseen
-from ingest.unseen import UNSEEN_MAX, UnseenWatch
+from ingest.unseen import CLOSED_AGAIN_AFTER, UNSEEN_MAX, UnseenWatch
 from storage.port import PositionRecord, StorageUnavailableError
+from storage.postgres import PostgresStore
+from storage.tables import events
 from storage.watch_port import UnseenPrices, WatchStore
 from tests.ingest.desk import Ears, book_of, until
 from tests.ingest.test_exits import position
-from tests.storage.builders import NO, NOW, YES
+from tests.ingest.test_watch import Room
+from tests.storage.builders import NO, NOW, WALLET, YES, bought, usd
 from trading.types import PositionId, PositionState
 
 SECOND = timedelta(seconds=1)
@@ -47,6 +52,7 @@ class Desk:
     now: datetime = NOW
     watched: Sequence[PositionRecord] | None = (position(),)
     queue: Queue = field(default_factory=Queue)
+    store: PostgresStore | None = None
     looks: int = 0
 
     def look(self) -> Sequence[PositionRecord] | None:
@@ -55,7 +61,7 @@ class Desk:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[UnseenWatch]:
-        store = cast("WatchStore", self.queue)
+        store = cast("WatchStore", self.store or self.queue)
         watch = UnseenWatch(store, lambda: self.now, self.ears.health)
         watch.keep_only(frozenset({YES}))
         task = asyncio.create_task(watch.run(self.look))
@@ -134,6 +140,45 @@ async def test_who_has_no_part_in_the_watch_tells_nothing(desk: Desk) -> None:
     assert (desk.queue.open, desk.queue.closed) == ([], 0)
 
 
+async def test_of_two_listeners_one_calls_and_whoever_has_the_watch_takes_it_back(
+    store: PostgresStore, desk: Desk, ears: Ears
+) -> None:
+    """The one that takes over finds the review that stands: one page for one fact."""
+    other = Desk(ears)
+    desk.store = other.store = store
+
+    async def pages() -> int:
+        query = select(events.c.event_id).where(events.c.severity == "PAGE")
+        async with store.transaction() as connection:
+            return len((await connection.execute(query)).all())
+
+    async with desk.running():
+        await desk.later(UNSEEN_MAX + SECOND)
+        desk.watched, other.now = None, desk.now
+        async with other.running() as second:
+            await other.later(SECOND)
+            assert len(await store.list_reviews(open_only=True, limit=9)) == 1
+            await other.later(UNSEEN_MAX)
+            assert await pages() == 1
+            second.note(book_of("0.40", received_at=other.now))
+            await other.later(SECOND)
+            assert await store.list_reviews(open_only=True, limit=9) == []
+        await desk.later(UNSEEN_MAX)
+    assert await pages() == 1
+
+
+async def test_what_a_listener_that_lost_the_watch_told_too_late_is_taken_back(desk: Desk) -> None:
+    async with desk.running() as watch:
+        watch.note(book_of("0.40", received_at=desk.now))
+        await desk.later(SECOND)
+        await desk.later(SECOND)
+        assert desk.queue.closed == 1
+        await desk.later(CLOSED_AGAIN_AFTER - 2 * SECOND)
+        watch.note(book_of("0.40", received_at=desk.now + 3 * SECOND))
+        await desk.later(3 * SECOND)
+        assert desk.queue.closed == 2
+
+
 async def test_what_is_resolved_or_forgotten_needs_no_price(desk: Desk) -> None:
     desk.watched = (replace(position(), state=PositionState.RESOLVED),)
     async with desk.running() as watch:
@@ -151,3 +196,28 @@ async def test_while_the_database_is_away_it_is_told_later(desk: Desk) -> None:
         await desk.later(SECOND)
     assert len(desk.queue.open) == 1
     assert desk.ears.failures("unseen") == 2
+
+
+async def test_who_may_have_lost_the_watch_calls_nobody(
+    store: PostgresStore, ears: Ears, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records were away for longer than the lease: another may watch, and see every price."""
+    for module, name, value in (
+        (ingest.unseen, "UNSEEN_MAX", -SECOND),
+        (ingest.unseen, "LOOK_EVERY_S", 0),
+        (ingest.shards, "WATCH_LEASE", timedelta()),
+    ):
+        monkeypatch.setattr(module, name, value)
+    await store.record_deposit(usd(10_000), "bankroll", NOW)
+    await store.acquire_lease(WALLET, "us", NOW)
+    await bought(store)
+    room = Room(store, ears)
+
+    async def is_watched() -> bool:
+        return room.prices.wanted is not None and room.prices.wanted.current() == {YES}
+
+    async with room.watching(database_url):
+        await until(is_watched)
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+    assert await store.list_reviews(open_only=True, limit=9) == []
