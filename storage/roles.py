@@ -26,13 +26,16 @@ APPEND_ONLY = ("ledger", "pnl_changes", "events")
 """What nobody changes once it is written; of the first two a trigger sees to it too."""
 
 _INGEST: Mapping[str, Sequence[str]] = {
-    # It hears and records; it never decides, commits, clears or overrides. Failed orders trip a
-    # breaker here too, so it may change trips.
-    **dict.fromkeys(("intents", "offers", "decisions", "throttled", "position_holds"), READ),
-    **dict.fromkeys(("leases", "kills", "breaker_overrides", "exits"), READ),
-    **dict.fromkeys(("redemptions", "redemption_sendings", "whale_overrides"), READ),
-    **dict.fromkeys(("halts", "signals"), ADD),
-    **dict.fromkeys(("equity", "daily_pnl"), ALL),
+    # It hears and records; it never decides, commits, books, clears or overrides. An order that it
+    # hears has failed is counted in the same transaction, and may trip a breaker: it may change
+    # trips, and neither delete nor override one.
+    **dict.fromkeys(("orders", "positions"), ("SELECT", "UPDATE")),
+    **dict.fromkeys(("trades", "markets", "whales", "fills", "breaker_trips", "reviews"), CHANGE),
+    **dict.fromkeys(("differences", "cursors", "watch_leases"), CHANGE),
+    **dict.fromkeys(("feed_coverage", "feed_silences"), CHANGE),
+    **dict.fromkeys(("signals", "halts", "events", "order_evidence", "quarantine", "tokens"), ADD),
+    **dict.fromkeys(("whale_moves", "whale_held", "whale_scores", "whale_edges"), ADD),
+    "equity": ALL,
 }
 _DASHBOARD: Mapping[str, Sequence[str]] = {"kills": ALL, "events": ADD}
 _RECONCILER: Mapping[str, Sequence[str]] = {
@@ -53,7 +56,7 @@ def rights_of(role: Role, table: str) -> Sequence[str]:
         case Role.ENGINE:
             return ADD if table in APPEND_ONLY else ALL
         case Role.INGEST:
-            return ADD if table in APPEND_ONLY else _INGEST.get(table, CHANGE)
+            return _INGEST.get(table, READ)
         case Role.DASHBOARD:
             return _DASHBOARD.get(table, READ)
         case Role.RECONCILER:

@@ -1,22 +1,51 @@
 """Each role may do its work and nothing else, on a real server."""
 
 import asyncio
+from dataclasses import replace
+from decimal import Decimal
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
 from dashboard.switch import WHO
+from storage.breaker_tables import breaker_trips
 from storage.database import plain_url
 from storage.guard_port import Kill, KillSource
 from storage.lane import Lane
 from storage.migrate import check_schema
-from storage.port import Event, StorageError
+from storage.port import Event, Mark, StorageError
 from storage.postgres import PostgresStore
+from storage.reconcile_port import Foreigner
 from storage.roles import Role, as_role, give_roles, rights_of
 from storage.server_facts import load_server_facts
 from storage.view_money import load_overview
-from tests.storage.builders import NOW, WALLET, bought, market, usd
+from storage.watch_port import UnseenPrices
+from tests.storage.builders import (
+    MARKET,
+    NOW,
+    WALLET,
+    WHALE,
+    YES,
+    bought,
+    entry,
+    later,
+    market,
+    price,
+    reserved,
+    shares,
+    signal,
+    trade,
+    usd,
+    whale,
+    whale_fill,
+)
+from trading.edge import Baseline
+from trading.holdings import HeldToken, MoveKind, WhaleMove
+from trading.orders import Ruling
 from trading.rules import RiskRules
+from trading.track_record import study
+from trading.types import OrderHash, OrderState, PositionId, Reason
 
 
 @pytest.fixture
@@ -74,6 +103,18 @@ FORBIDDEN = {
         "INSERT INTO breaker_overrides SELECT * FROM breaker_overrides",
         "UPDATE leases SET epoch = 0",
         "UPDATE whale_overrides SET position_max = NULL",
+        "DELETE FROM breaker_trips",
+        "INSERT INTO breakers SELECT * FROM breakers",
+        "INSERT INTO ledger SELECT * FROM ledger",
+        "INSERT INTO pnl_changes SELECT * FROM pnl_changes",
+        "INSERT INTO limits SELECT * FROM limits",
+        "INSERT INTO reservations SELECT * FROM reservations",
+        "INSERT INTO orders (order_id) SELECT order_id FROM orders",
+        "INSERT INTO positions SELECT * FROM positions",
+        "INSERT INTO daily_pnl SELECT * FROM daily_pnl",
+        "INSERT INTO mirrors SELECT * FROM mirrors",
+        "INSERT INTO balances SELECT * FROM balances",
+        "UPDATE whale_edges SET since = since",
     ],
     Role.ENGINE: [
         "DELETE FROM ledger",
@@ -93,7 +134,12 @@ FORBIDDEN = {
 ALLOWED = {
     Role.DASHBOARD: ["SELECT * FROM ledger", "DELETE FROM kills", "SELECT pg_notify('halts', '')"],
     Role.SIGNER: ["SELECT * FROM intents", "SELECT * FROM reservations"],
-    Role.INGEST: ["UPDATE orders SET posts = posts", "INSERT INTO halts SELECT * FROM halts"],
+    Role.INGEST: [
+        "UPDATE orders SET posts = posts",
+        "INSERT INTO halts SELECT * FROM halts",
+        "INSERT INTO breaker_trips SELECT * FROM breaker_trips",
+        "UPDATE breaker_trips SET until = until",
+    ],
     Role.ENGINE: ["DELETE FROM halts", "UPDATE signals SET state = state"],
     Role.RECONCILER: ["UPDATE differences SET key = key", "SELECT * FROM orders"],
 }
@@ -136,6 +182,63 @@ async def test_the_engine_keeps_books_with_its_own_role(roles_url: str) -> None:
         await store.halt_wallet("why", NOW)
     finally:
         await store.close()
+
+
+async def test_the_listener_records_what_it_hears_with_its_own_role(roles_url: str) -> None:
+    """All that it writes: fills, signals, whales, markets, marks, evidence, alarms, samples."""
+    store = PostgresStore(as_role(roles_url, Role.INGEST), RiskRules(), WALLET, pool_size=2)
+    fill, move = whale_fill(), WhaleMove(WHALE, MoveKind.MERGE, MARKET, None, shares(5), "0x9", NOW)
+    try:
+        await store.save_market(market(), later(1))
+        await store.save_whale(whale(), NOW)
+        await store.save_score(WHALE, study((), NOW), NOW)
+        await store.begin_edge(WHALE, Baseline(Decimal("0.5"), Decimal("0.3"), 90), NOW)
+        assert await store.record_fill(fill)
+        assert await store.record_fill(replace(fill, removed=True))
+        assert await store.record_signal(signal("s9"), NOW, (fill,))
+        await store.skip_fills((fill,), Reason.WASH_TRADE)
+        assert await store.record_move(move, NOW)
+        await store.record_held([HeldToken(WHALE, YES, shares(5), NOW)], NOW)
+        await store.list_owed(NOW, NOW)
+        await store.quarantine("chain", "why", "{}", NOW)
+        for at in ("1", "2"):
+            await store.save_cursor("chain/block", at, NOW)
+        await store.record_event(Event("told", "INFO", "x", NOW))
+        await store.audit_feeds(NOW.date(), NOW)
+        await store.begin_silence("chain", NOW, NOW)
+        assert await store.end_silence("chain", NOW)
+        await store.renew_watch("a", NOW)
+        await store.release_watch("a")
+        await store.open_unseen(UnseenPrices(1, (PositionId("p"),), NOW, NOW))
+        assert await store.close_unseen(NOW)
+        await store.sample_equity(NOW)
+        await store.thin_equity(NOW)
+        await store.record_foreigner(Foreigner(OrderHash("0x77"), "told"), NOW)
+        [position] = await store.list_open()
+        await store.save_marks([Mark(position.token_id, price("0.4"), NOW)])
+    finally:
+        await store.close()
+
+
+async def test_the_listener_folds_evidence_with_its_own_role(roles_url: str) -> None:
+    """An order that failed trips its breaker, and one that is at fault halts its token."""
+    owner = PostgresStore(roles_url, RiskRules(), WALLET, pool_size=2)
+    intent = await reserved(owner, entry("s2#1"))
+    assert await owner.begin_sending(intent.order.order_hash, 1, NOW)
+    strict = replace(RiskRules(), failure_orders_min=1, failure_rate_max=Decimal(0))
+    store = PostgresStore(as_role(roles_url, Role.INGEST), strict, WALLET, pool_size=2)
+    try:
+        order_hash = intent.order.order_hash
+        lost = [Ruling(OrderState.UNKNOWN, "no answer"), Ruling(OrderState.VOID, "nobody saw it")]
+        assert (await store.fold(order_hash, lost, NOW)).state is OrderState.VOID
+        async with store.transaction() as connection:
+            tripped = await connection.execute(select(breaker_trips.c.breaker))
+            assert len(tripped.all()) == 1
+        await store.fold(order_hash, [trade(intent, "late")], NOW)
+        assert [r.review.kind for r in await owner.list_reviews(open_only=True, limit=9)] != []
+    finally:
+        await store.close()
+        await owner.close()
 
 
 async def test_roles_are_given_again_without_harm_and_at_once(database_url: str) -> None:
