@@ -22,7 +22,7 @@ from embedded.services import ProcessEvent, ProcessEventKind, Service, Stage
 from embedded.stack import Stack, StackSettings
 from launch_signer import SOCKET, name_socket, signer_service
 from narrate import Narrator, Progress
-from paper_mode import feeds_answer, followable_mode, listener_environment, mirror_words
+from paper_mode import Footing, feeds_answer, find_footing, listener_environment, mirror_words
 from report import Report, ReportSubject, make_report
 from settings import Profile, Settings, TradingMode
 from storage.migrate import migrate
@@ -125,7 +125,7 @@ async def running_stack(
 ) -> AsyncIterator[Running]:
     """Bring everything up, and down again at the end; a tape is held until `start_play`."""
     home = settings.home.absolute()
-    mode = await _playable_mode(options, settings, narrator)
+    footing = Footing(await _playable_mode(options, settings, narrator))
     codec_port = _codec_port(settings)
     stack = Stack(
         StackSettings(
@@ -146,12 +146,12 @@ async def running_stack(
         await migrate(addresses.database_url)
         if not settings.database_url:  # ours; on another server a person gives the rights
             await give_roles(addresses.database_url)
-        if mode is TradingMode.PAPER:
-            mode = await followable_mode(settings, addresses.database_url, narrator)
-        running = await _start_processes(stack, addresses, options, settings, mode)
+        if footing.mode is TradingMode.PAPER:
+            footing = await find_footing(settings, addresses.database_url, narrator)
+        running = await _start_processes(stack, addresses, options, settings, footing)
         if codec_port:
             await stack.add(_codec_service(codec_port, running.env))
-        narrator.say_addresses(running.dashboard_url, addresses.temporal_ui_url, mode)
+        narrator.say_addresses(running.dashboard_url, addresses.temporal_ui_url, footing.mode)
         if codec_port:
             narrator.say("payloads in Temporal are encrypted: `whalecopy codec url`")
         yield running
@@ -175,9 +175,9 @@ async def _start_processes(
     addresses: Addresses,
     options: UpOptions,
     settings: Settings,
-    mode: TradingMode,
+    footing: Footing,
 ) -> Running:
-    home = settings.home.absolute()
+    home, mode = settings.home.absolute(), footing.mode
     env = _environment(addresses, options, settings, mode)
     venue_url = settings.clob_url
     heard: Mapping[str, str] = {}  # where the listener listens besides the venue
@@ -187,7 +187,8 @@ async def _start_processes(
         mirrored = mirror_words(settings) if mode is TradingMode.PAPER else ()
         await stack.add(_paper_service(home, port, options, mirrored))
         env |= _venue_environment(port)
-        heard = await listener_environment(settings) if mode is TradingMode.PAPER else {}
+        if mode is TradingMode.PAPER:
+            heard = listener_environment(settings, footing.nodes)
         save_venue(home, local_venue(port))
     else:
         forget_venue(home)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -20,6 +21,14 @@ FEEDS_TIMEOUT_S = 10.0
 CHAIN_TIMEOUT_S = 5.0
 SCORES_TIMEOUT_S = 60.0
 NOBODY = Wallet("0x" + "0" * 40)
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What a start found: the mode that can be had, and in paper mode the nodes that answer."""
+
+    mode: TradingMode
+    nodes: tuple[str, ...] = ()
 
 
 async def feeds_answer(settings: Settings) -> bool:
@@ -41,22 +50,21 @@ def mirror_words(settings: Settings) -> Sequence[str]:
     return [word for name, url in urls.items() for word in (f"--upstream-{name}", url)]
 
 
-async def listener_environment(settings: Settings) -> Mapping[str, str]:
+def listener_environment(settings: Settings, nodes: Sequence[str]) -> Mapping[str, str]:
     """Return where the listener hears of prices and whales; all else is the local venue's."""
-    nodes = await _answering_nodes(settings)
     return {
         "WHALECOPY_WS_MARKET_URL": settings.ws_market_url,
         "WHALECOPY_RTDS_URL": settings.rtds_url,
-        "WHALECOPY_RPC_HTTP_URLS": json.dumps(nodes),
+        "WHALECOPY_RPC_HTTP_URLS": json.dumps([*nodes]),
         "WHALECOPY_RPC_WS_URLS": json.dumps(settings.rpc_ws_urls if nodes else ()),
     }
 
 
-async def _answering_nodes(settings: Settings) -> Sequence[str]:
+async def _answering_nodes(settings: Settings) -> tuple[str, ...]:
     async with aiohttp.ClientSession() as session:
         urls = settings.rpc_http_urls
         found = await asyncio.gather(*(_is_node(session, url) for url in urls))
-    return [url for url, is_node in zip(urls, found, strict=True) if is_node]
+    return tuple(url for url, is_node in zip(urls, found, strict=True) if is_node)
 
 
 async def _is_node(session: aiohttp.ClientSession, url: str) -> bool:
@@ -69,13 +77,14 @@ async def _is_node(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-async def followable_mode(settings: Settings, database_url: str, narrator: Narrator) -> TradingMode:
+async def find_footing(settings: Settings, database_url: str, narrator: Narrator) -> Footing:
     """Return paper mode once somebody worth listening to is known; until then it replays.
 
     Followed are the configured wallets and what a person added; the first time, without any, the
     leaderboard's best, and it is said who that is.
     """
-    if not await _answering_nodes(settings):
+    nodes = await _answering_nodes(settings)
+    if not nodes:
         narrator.say(
             "no Polygon node answers (WHALECOPY_RPC_HTTP_URLS): whales are heard by RTDS and the "
             "Data API alone, later and degraded"
@@ -88,9 +97,9 @@ async def followable_mode(settings: Settings, database_url: str, narrator: Narra
         await store.close()
     if not whales:
         narrator.say("no whale has a score yet: replaying the recorded tape")
-        return TradingMode.REPLAY
+        return Footing(TradingMode.REPLAY)
     _tell_whales(narrator, whales, are_chosen=bool(settings.whales))
-    return TradingMode.PAPER
+    return Footing(TradingMode.PAPER, nodes)
 
 
 async def _score_whales(settings: Settings, store: PostgresStore) -> Sequence[WhaleRecord]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from paper.options import SHIPPED_TAPE
 from paper.server import HOST, addresses, build_app
 from paper.tape import open_tape
 from paper.venue import Venue
+from paper_mode import Footing
 from settings import Settings, TradingMode
 from tests.paper.open_venue import QUICK, Running
 
@@ -46,8 +47,8 @@ async def a_venue(home: Path) -> AsyncIterator[Running]:
 
 async def test_the_leaders_are_proposed_with_their_scores(real: Running, database_url: str) -> None:
     out = io.StringIO()
-    mode = await paper_mode.followable_mode(Settings(), database_url, Narrator(out))
-    assert mode is TradingMode.PAPER
+    found = await paper_mode.find_footing(Settings(), database_url, Narrator(out))
+    assert found == Footing(TradingMode.PAPER, (real.urls["rpc_http"],))
     lines = out.getvalue().splitlines()
     (head,) = [line for line in lines if line.startswith("following")]
     assert "proposed by the leaderboard" in head
@@ -62,8 +63,8 @@ async def test_whoever_was_chosen_is_followed(
     wallet = real.venue.tape_wallets()[0].address.lower()
     monkeypatch.setenv("WHALECOPY_WHALES", json.dumps([wallet]))
     out = io.StringIO()
-    mode = await paper_mode.followable_mode(Settings(), database_url, Narrator(out))
-    assert mode is TradingMode.PAPER
+    found = await paper_mode.find_footing(Settings(), database_url, Narrator(out))
+    assert found.mode is TradingMode.PAPER
     assert "following 1 whales:" in out.getvalue()
     assert wallet in out.getvalue()
 
@@ -74,13 +75,14 @@ async def test_until_somebody_has_a_score_the_tape_is_replayed(
     monkeypatch.setattr(paper_mode, "SCORES_TIMEOUT_S", 0.5)
     monkeypatch.setenv("WHALECOPY_DATA_URL", "http://127.0.0.1:1")
     out = io.StringIO()
-    mode = await paper_mode.followable_mode(Settings(), database_url, Narrator(out))
-    assert mode is TradingMode.REPLAY
+    found = await paper_mode.find_footing(Settings(), database_url, Narrator(out))
+    assert found == Footing(TradingMode.REPLAY)
     assert "no whale has a score yet: replaying the recorded tape" in out.getvalue()
 
 
-async def test_the_listener_hears_the_real_venue(real: Running) -> None:
-    told = await paper_mode.listener_environment(Settings())
+def test_the_listener_hears_the_real_venue(real: Running) -> None:
+    told = paper_mode.listener_environment(Settings(), [real.urls["rpc_http"]])
+    assert json.loads(told["WHALECOPY_RPC_HTTP_URLS"]) == [real.urls["rpc_http"]]
     assert told["WHALECOPY_WS_MARKET_URL"] == real.urls["ws_market"]
     assert told["WHALECOPY_RTDS_URL"] == real.urls["rtds"]
     assert json.loads(told["WHALECOPY_RPC_WS_URLS"]) == [real.urls["rpc_ws"]]
@@ -91,11 +93,42 @@ async def test_without_a_node_the_other_feeds_carry_and_it_is_said(
     real: Running, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALECOPY_RPC_HTTP_URLS", json.dumps(["http://127.0.0.1:1"]))
-    told = await paper_mode.listener_environment(Settings())
-    assert [json.loads(told[f"WHALECOPY_RPC_{kind}_URLS"]) for kind in ("HTTP", "WS")] == [[], []]
     out = io.StringIO()
-    await paper_mode.followable_mode(Settings(), database_url, Narrator(out))
+    found = await paper_mode.find_footing(Settings(), database_url, Narrator(out))
+    told = paper_mode.listener_environment(Settings(), found.nodes)
+    assert [json.loads(told[f"WHALECOPY_RPC_{kind}_URLS"]) for kind in ("HTTP", "WS")] == [[], []]
     assert "no Polygon node answers" in out.getvalue()
+
+
+async def test_each_node_is_asked_once_at_a_start_and_those_that_answer_are_handed_on(
+    real: Running, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"result": "0x1"} if request.path == "/good" else {})
+
+    async with serving(answer) as url:
+        nodes = [f"{url}/good", f"{url}/odd", "http://127.0.0.1:1"]
+        monkeypatch.setenv("WHALECOPY_RPC_HTTP_URLS", json.dumps(nodes))
+        found = await paper_mode.find_footing(Settings(), database_url, Narrator(io.StringIO()))
+        told = paper_mode.listener_environment(Settings(), found.nodes)
+    assert json.loads(told["WHALECOPY_RPC_HTTP_URLS"]) == [f"{url}/good"]
+    assert sorted(asked) == ["/good", "/odd"]
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, 0).start()
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize(("status", "is_there"), [(200, True), (500, False)])
@@ -105,16 +138,9 @@ async def test_the_feeds_answer_when_the_clock_is_told(
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status)
 
-    app = web.Application()
-    app.router.add_get("/time", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, 0).start()
-        monkeypatch.setenv("WHALECOPY_CLOB_URL", f"http://{HOST}:{runner.addresses[0][1]}")
+    async with serving(answer) as url:
+        monkeypatch.setenv("WHALECOPY_CLOB_URL", url)
         assert await paper_mode.feeds_answer(Settings()) is is_there
-    finally:
-        await runner.cleanup()
 
 
 def test_the_local_venue_is_told_whom_to_mirror() -> None:
