@@ -52,6 +52,7 @@ CRASH = """
 import asyncio, importlib, runpy, sys
 from account import load_account
 from codec_server import make_token
+from exchange.secret import secrets_of_url
 from settings import load_settings
 from temporal_access import read_keys
 module = importlib.import_module(sys.argv[1])
@@ -61,7 +62,8 @@ token = make_token(settings.home).get_secret_value()
 kept = (user.key, user.secret.get_secret_value(), user.passphrase.get_secret_value())
 def crash(*words, **more):
     everything = [str(settings.database_url), str(settings.redis_url), *settings.secrets]
-    everything += [settings.rpc_http_urls[0] + "", settings.signer_database_url + ""]
+    urls = (settings.rpc_http_urls[0] + "", settings.signer_database_url + "")
+    everything += [*urls, *(word for url in urls for word in secrets_of_url(url))]
     everything += [keys, keys.tls, keys.api_key, *kept, token]
     raise RuntimeError(f"a bug tells {settings!r} {everything} {words} {more}")
 setattr(module, sys.argv[2], crash)
