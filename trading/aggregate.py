@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
-from trading.crossings import Crossings, place_of
+from trading.crossings import Crossings
 from trading.rules import AggregationRules
 from trading.tallies import Tally, TallyKey, key_of
 from trading.types import (
@@ -231,9 +231,8 @@ def _concluded(key: _WindowKey, window: _Window, crossings: Crossings) -> Aggreg
     tallies = {k: tally for k, tally in tallies.items() if k not in among}
     if not tallies:
         return dropped
-    last = max(place_of(fill) for fill in window.fills)
     bought = sum((tally.surplus for tally in tallies.values()), ZERO)
-    if crossings.sold_since(key.wallet, key.token_id, last) >= bought:
+    if crossings.sold_since(key.wallet, key.token_id, tallies.values()) >= bought:
         return _joined(dropped, _dropped(window, tallies, Reason.SOLD_SINCE))
     return _joined(dropped, _signalled(key, window, tallies))
 

@@ -1,5 +1,6 @@
 """Who traded with whom, and what was sold since: the buys of whales that are no reason to buy."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,27 +10,38 @@ from trading.types import ZERO, Side, TokenId, Wallet, WhaleFill
 
 REMEMBERED_FOR = timedelta(minutes=1)
 """Longer than any entry may be delayed."""
+MINED_WITHIN = timedelta(seconds=4)
+"""How much later than its match a trade's block may be: two blocks."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Place:
-    """Where a fill stands in time: by its second, then by block and log where these are known."""
+    """Where a trade stands in time: by block and log where the chain told it, else by its second.
+
+    The venue's second is that of the match, the chain's that of the block, seconds later: a trade
+    that only the venue told may be younger than one whose block has a later time.
+    """
 
     traded_at: datetime
     block: int = -1
     log: int = -1
 
+    @property
+    def is_on_chain(self) -> bool:
+        """Tell whether the chain has told it."""
+        return self.block >= 0
+
     def is_before(self, other: "Place") -> bool:
-        """Tell whether it surely was earlier; within a second only the chain knows."""
-        if self.traded_at == other.traded_at and min(self.block, other.block) < 0:
-            return False
-        return self < other
+        """Tell whether it surely was earlier; what nobody can tell is not."""
+        if self.is_on_chain and other.is_on_chain:
+            return (self.block, self.log) < (other.block, other.log)
+        lag = MINED_WITHIN if other.is_on_chain else timedelta()
+        return self.traded_at + lag < other.traded_at
 
 
 @dataclass(slots=True)
 class _Traded:
     tally: Tally
-    place: Place
     heard_at: datetime
 
 
@@ -46,11 +58,9 @@ class Crossings:
 
     def note(self, fill: WhaleFill, tally: Tally, now: datetime) -> None:
         """Remember a report; forget those that no entry can depend on any more."""
-        key, place = key_of(fill), place_of(fill)
-        known = self._trades.pop(key, None)
-        if known is not None:
-            place = max(known.place, place)
-        self._keep(key, _Traded(tally, place, now))
+        key = key_of(fill)
+        self._trades.pop(key, None)
+        self._keep(key, _Traded(tally, now))
         while (oldest := next(iter(self._trades))) != key:
             if now - self._trades[oldest].heard_at <= REMEMBERED_FOR:
                 break
@@ -61,11 +71,13 @@ class Crossings:
         beside = self._places.get((key.transaction_hash, key.token_id), {})
         return any(o.side is not key.side and o.wallet != key.wallet for o in beside)
 
-    def sold_since(self, wallet: Wallet, token_id: TokenId, place: Place) -> Decimal:
-        """Return how many shares of a token a wallet is known to have sold after a place."""
+    def sold_since(self, wallet: Wallet, token_id: TokenId, bought: Iterable[Tally]) -> Decimal:
+        """Return how many shares of a token a wallet surely sold after all these purchases."""
+        places = [place_of(tally) for tally in bought]
         traded = self._places.get((wallet, token_id), {})
-        sold = (t for key, t in traded.items() if key.side is Side.SELL)
-        return sum((t.tally.best.size for t in sold if place.is_before(t.place)), ZERO)
+        sold = [t.tally for key, t in traded.items() if key.side is Side.SELL]
+        since = (t for t in sold if all(place.is_before(place_of(t)) for place in places))
+        return sum((tally.best.size for tally in since), ZERO)
 
     def _keep(self, key: TallyKey, traded: _Traded) -> None:
         self._trades[key] = traded
@@ -81,9 +93,13 @@ class Crossings:
                 del self._places[(party, key.token_id)]
 
 
-def place_of(fill: WhaleFill) -> Place:
-    """Return where a fill stands; its second, since that is all that some sources tell."""
-    second = fill.traded_at.replace(microsecond=0)
-    if fill.block_number is None or fill.log_index is None:
-        return Place(second)
-    return Place(second, fill.block_number, fill.log_index)
+def place_of(tally: Tally) -> Place:
+    """Return where a trade stands by its last log, else by the second that the venue told."""
+    last = max(tally.logs.values(), key=_index_of, default=None)
+    if last is None or last.block_number is None:
+        return Place(tally.traded_at.replace(microsecond=0))
+    return Place(last.traded_at.replace(microsecond=0), last.block_number, _index_of(last))
+
+
+def _index_of(fill: WhaleFill) -> int:
+    return -1 if fill.log_index is None else fill.log_index

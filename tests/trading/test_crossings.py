@@ -112,15 +112,78 @@ def test_a_purchase_after_a_sale_is_copied_and_in_doubt_too(source: Source) -> N
     assert [s.signal.side for s in found.signals] == [Side.SELL, Side.BUY]
 
 
-def test_places_are_ordered_by_second_then_block_then_log() -> None:
-    first, second = place_of(log("1", 3)), place_of(log("1", 4))
+def off_chain(fill: WhaleFill, seconds: int) -> WhaleFill:
+    """Return what the venue tells of a fill, stamped so many seconds later than the scene."""
+    at = NOW + timedelta(seconds=seconds)
+    return replace(fill, source=Source.RTDS, log_index=None, block_number=None, traded_at=at)
+
+
+def in_block(fill: WhaleFill, block: int, seconds: int) -> WhaleFill:
+    return replace(fill, block_number=block, traded_at=NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("bought_at", "is_copied"), [(-1, True), (-4, True), (-5, False), (0, True), (1, True)]
+)
+def test_a_sale_in_the_block_of_later_seconds_may_have_been_matched_before_the_purchase(
+    bought_at: int, *, is_copied: bool
+) -> None:
+    """The whale sold and bought again; the sale is mined, the purchase is told by the venue."""
+    sale = in_block(log("100", 5, Side.SELL, transaction_hash="0x02"), 8, 0)
+    found = told((0, sale), (400, off_chain(log("100", 1), bought_at)))
+    assert (found.dropped == ()) is is_copied
+
+
+@pytest.mark.parametrize(("sold_at", "is_copied"), [(0, True), (1, False), (-1, True)])
+def test_a_sale_that_the_venue_stamps_later_than_the_purchase_s_block_came_after_it(
+    sold_at: int, *, is_copied: bool
+) -> None:
+    sale = off_chain(log("100", 5, Side.SELL, transaction_hash="0x02"), sold_at)
+    found = told((0, sale), (400, in_block(log("100", 1), 8, 0)))
+    assert (found.dropped == ()) is is_copied
+
+
+@pytest.mark.parametrize(("sold_in", "is_copied"), [(7, True), (9, False)])
+@pytest.mark.parametrize("told_also", [True, False])
+def test_where_the_chain_has_told_both_no_stamp_of_the_venue_counts(
+    sold_in: int, *, told_also: bool, is_copied: bool
+) -> None:
+    """Copies of the venue are stamped the other way round."""
+    sale = in_block(log("100", 5, Side.SELL, transaction_hash="0x02"), sold_in, sold_in)
+    purchase = in_block(log("100", 1), 8, 8)
+    copies = [off_chain(sale, 30 - sold_in), off_chain(purchase, 30 - 8)] if told_also else []
+    steps = [sale, *copies[:1], purchase, *copies[1:]]
+    found = told(*((400 * min(n, 1) + n, fill) for n, fill in enumerate(steps)))
+    assert (found.dropped == ()) is is_copied
+
+
+def test_a_sale_between_two_purchases_undid_not_both() -> None:
+    sale = log("200", 5, Side.SELL, transaction_hash="0x02", block_number=8)
+    later = log("100", 9, transaction_hash="0x03", block_number=9)
+    found = told((0, sale), (400, log("100", 1)), (410, later))
+    assert found.dropped == ()
+
+
+def test_places_are_ordered_by_block_and_log_else_by_second() -> None:
+    first, second = Place(NOW, 7, 3), Place(NOW, 7, 4)
     assert first.is_before(second)
     assert not second.is_before(first)
     assert not first.is_before(first)
-    later = Place(first.traded_at + timedelta(seconds=1))
+    later = Place(NOW + timedelta(seconds=1))
     assert first.is_before(later)
     assert not later.is_before(first)
-    assert not Place(first.traded_at).is_before(second)
+    assert not Place(NOW).is_before(second)
+    assert Place(NOW).is_before(later)
+    assert not Place(NOW).is_before(Place(NOW))
+
+
+def test_a_trade_stands_where_its_last_log_stands() -> None:
+    tally, block_at = Tally(touched_at=NOW, traded_at=NOW), log("1", 1).traded_at
+    tally.add(off_chain(log("100", 1), 9))
+    assert place_of(tally) == Place(NOW.replace(microsecond=0) + timedelta(seconds=9))
+    tally.add(log("50", 4))
+    tally.add(log("50", 2))
+    assert place_of(tally) == Place(block_at.replace(microsecond=0), 7, 4)
 
 
 def test_what_no_entry_can_depend_on_is_forgotten() -> None:
