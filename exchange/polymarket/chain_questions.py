@@ -28,7 +28,7 @@ class Question:
     @property
     def is_urgent(self) -> bool:
         """Tell whether a fill, or a whole gap, waits for the answer."""
-        return self.what in ("number", "block")
+        return self.what not in ("gap", "receipt")
 
 
 class ChainQuestions:

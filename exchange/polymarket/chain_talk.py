@@ -113,7 +113,7 @@ class ChainTalk:
         self._waiting.clear()
         self._subscription = None
         self._subscribe()
-        self._ask(Question("heads"), "eth_subscribe", ["newHeads"])
+        self._say(Question("heads"))
         return self._take_outbox()
 
     def more(self) -> Sequence[str]:
@@ -129,7 +129,7 @@ class ChainTalk:
     async def hear(self, text: str) -> bool:
         """Act on answers and notices; hand what cannot be read to quarantine.
 
-        A notice is data; a node that only answers, or refuses, is no source.
+        A refusal is no data: a node that says nothing else is given up.
         """
         is_data = False
         try:
@@ -154,18 +154,17 @@ class ChainTalk:
             await self._hear_answer(asked, message.result)
         elif asked.what != "end":
             self._hear_error(asked, message.error)
-        return False
+        return message.error is None
 
     def _hear_error(self, asked: Question, error: object) -> None:
         """Ask again later where the node limits us, for less where a range was too much.
 
         A range that is refused for another reason is asked for again once before it is halved.
-        Without a subscription the socket is of no use: another one is opened, after a pause.
         """
         limit, is_range = limit_of(error), asked.blocks is not None
         may_be_rate = limit is Limit.RATE or (limit is Limit.UNCLEAR and not is_range)
         is_first = is_range and limit is not Limit.RANGE and not asked.was_refused
-        if asked.what not in ("logs", "heads") and (may_be_rate or is_first):
+        if may_be_rate or is_first:
             again = replace(asked, was_refused=is_range and limit is not Limit.RATE)
             blocks = self._questions.refused(again, named_pause_s(error))
             _log.info("node_limits_us", node=self._node, why=str(error)[:200], pause_blocks=blocks)
@@ -278,7 +277,10 @@ class ChainTalk:
 
     def _say_due(self) -> None:
         for question in self._questions.due():
-            self._ask(question, *self._words_of(question))
+            self._say(question)
+
+    def _say(self, question: Question) -> None:
+        self._ask(question, *self._words_of(question))
 
     def _words_of(self, question: Question) -> tuple[str, list[object]]:
         match question:
@@ -286,6 +288,10 @@ class ChainTalk:
                 return "eth_getBlockByNumber", [hex(number), False]
             case Question("receipt", transaction=transaction):
                 return "eth_getTransactionReceipt", [transaction]
+            case Question("logs"):
+                return "eth_subscribe", ["logs", self._filter()]
+            case Question("heads"):
+                return "eth_subscribe", ["newHeads"]
             case Question("gap", blocks=BlockRange(first, last)):
                 bounds = {"fromBlock": hex(first), "toBlock": hex(last)}
                 return "eth_getLogs", [{**self._filter(), **bounds}]
@@ -294,7 +300,7 @@ class ChainTalk:
     def _subscribe(self) -> None:
         self._subscribed = self._wallets
         if self._wallets:
-            self._ask(Question("logs"), "eth_subscribe", ["logs", self._filter()])
+            self._say(Question("logs"))
 
     def _filter(self) -> dict[str, object]:
         """Select by the owner of the order, which finds makers and takers once each."""
