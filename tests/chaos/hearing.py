@@ -1,10 +1,12 @@
 """Which signals stand for which whale orders, with what a venue and a chain make of an order."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
+from itertools import compress, product
 
 from tests.chaos.books import Books, Signal
 
@@ -39,22 +41,37 @@ class Hearing:
     def _was_split(self, key: Key) -> bool:
         """Tell whether the venue settled a whale order in parts, met with our resting order.
 
-        Parts that are mined apart are heard apart, and each is a signal of what it adds.
+        Parts that are mined together are heard together, and what is mined apart is heard apart:
+        each is a signal of what it adds. The parts of one order were matched at one instant.
         """
         wallet, side, size = key
         ours = "SELL" if side == "BUY" else "BUY"
-        trades = {
-            fill.trade_id: fill.trade_size
-            for fill in self.books.venue_fills
-            if fill.taker.lower() == wallet and fill.side == ours
-        }
-        keys = {part: name_order(wallet, side, part) for part in set(trades.values())}
-        heard = [part for part, name in keys.items() if self.found.get(name)]
-        if sum(heard) != Decimal(size):
-            return False
-        for part in heard:
-            self.found.pop(keys[part])
-        return True
+        matches: defaultdict[tuple[str, datetime], dict[str, Decimal]] = defaultdict(dict)
+        for fill in self.books.venue_fills:
+            if fill.taker.lower() == wallet and fill.side == ours:
+                matches[fill.token_id, fill.at][fill.trade_id] = fill.trade_size
+        for parts in matches.values():
+            if sum(parts.values()) != Decimal(size):
+                continue
+            heard = self._heard_of((wallet, side), tuple(parts.values()))
+            for name in heard:
+                self.found.pop(name)
+            if heard:
+                return True
+        return False
+
+    def _heard_of(self, whose: tuple[str, str], parts: Sequence[Decimal]) -> list[Key]:
+        """Return the signals that tell of all parts, each once; none when there are no such."""
+        first, rest = parts[0], parts[1:]
+        for bits in product((False, True), repeat=len(rest)):
+            name = name_order(*whose, first + sum(compress(rest, bits)))
+            if len(self.found.get(name, [])) != 1:
+                continue
+            left = [part for part, is_in in zip(rest, bits, strict=True) if not is_in]
+            others = self._heard_of(whose, left) if left else []
+            if others or not left:
+                return [name, *others]
+        return []
 
 
 def hear(books: Books) -> Hearing:

@@ -448,3 +448,23 @@ def test_a_whale_order_that_was_settled_in_parts_may_be_a_signal_for_each() -> N
     assert list(every_signal_ends_once(split)) == []
     one = replace(books, venue_fills=(*books.venue_fills, met[0]))
     assert len(list(every_signal_ends_once(one))) == 3
+
+
+@pytest.mark.parametrize(
+    ("told", "lines"), [((3301, 2199), 0), ((5500,), 0), ((3301,), 2), ((3301, 2200), 3)]
+)
+def test_parts_that_were_mined_together_are_one_signal(told: tuple[int, ...], lines: int) -> None:
+    met = [
+        a_fill("rest", "BUY", 40, trade_id=f"t{n}", taker=WHALE, trade_size=Decimal(n))
+        for n in (1100, 2201, 2199)
+    ]
+    elsewhere = a_fill("rest", "BUY", 20, trade_id="t4", taker=WHALE, trade_size=Decimal(1))
+    signals = [Signal(f"s{n}", WHALE, "SELL", Decimal(n), "FILTERED", at(41)) for n in told]
+    size = "5500"
+    books = replace(
+        clean(),
+        planned={**clean().planned, (WHALE, "SELL", size): 3},
+        signals=(*clean().signals, *signals),
+        venue_fills=(*clean().venue_fills, *met, elsewhere),
+    )
+    assert len(list(every_signal_ends_once(books))) == lines
