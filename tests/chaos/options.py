@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-RATE = 1.5  # whale orders per second that two cores copy in time, the venue and the kills beside
+RATE = 1.0  # whale orders per second that two cores copy in time, the venue and the kills beside
 FILLS_MAX = 5  # of one whale order; each is told on its own
 KILL_GAP_S = 0.8  # mean seconds between two kills, at least
 
