@@ -14,9 +14,10 @@ from activities.records import FillReport
 from activities.send_gate import NO_WAIT, SendGate
 from activities.turnstile import Turnstile
 from exchange.port import OrderGateway, UnavailableError
-from exchange.sign_port import EarlySigner, No, SignRefusal, SignsWhenSent
+from exchange.sign_port import EarlySigner, SignRefusal, SignsWhenSent
 from storage.port import Bell, FencedError, Lease, OrderStore
 from trading.orders import Intent, OrderProgress, Ruling
+from trading.pretrade import Control
 from trading.rules import OrderRules
 from trading.submits import Submission, SubmitKind, SubmitOutcome, classify_submit
 from trading.types import OrderHash, OrderState, Side, SignalId
@@ -168,7 +169,7 @@ class OrderActivities:
             return await self._ports.signer.sign_early(intent)
         except UnavailableError as error:
             self._raise_for_retry(intent, NOT_NOW, str(error), SIGNER_AGAIN)
-            return SignRefusal(No.EXPIRY, str(error), "an answer in time")
+            return SignRefusal(Control.EXPIRY, str(error), "an answer in time")
 
     async def _unsigned(
         self, intent: Intent, progress: OrderProgress, refusal: SignRefusal
@@ -177,13 +178,13 @@ class OrderActivities:
 
         What no honest order is refused for says that we or the records have gone wrong.
         """
-        if refusal.code is No.EPOCH:
+        if refusal.code is Control.EPOCH:
             raise ApplicationError(refusal.describe(), type=FENCED, non_retryable=True)
-        if not refusal.code.is_ordinary and intent.side is Side.BUY:
+        if not refusal.is_ordinary and intent.side is Side.BUY:
             await self._ports.orders.halt_wallet(refusal.describe(), self._clock())
         if progress.state is not OrderState.PREPARED:
             return progress
-        is_late = refusal.code in (No.EXPIRY, No.HALT)
+        is_late = refusal.code in (Control.EXPIRY, Control.HALT)
         state = OrderState.EXPIRED if is_late else OrderState.REJECTED
         ruling = Ruling(state, f"not sent: {refusal.describe()}")
         return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())

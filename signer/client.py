@@ -10,9 +10,10 @@ from pathlib import Path
 from exchange.polymarket.signing import OrderFormV2
 from exchange.port import PermanentError, UnavailableError
 from exchange.redeem_port import RedeemRequest
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from signer.frames import Document, FrameError, pack, read_frame
 from trading.orders import Intent, UnsignedOrder
+from trading.pretrade import Control
 from trading.types import OrderHash, SignatureType, Wallet
 
 CONNECTIONS = 8
@@ -59,7 +60,7 @@ class SignerLink:
             case {"ok": dict(said)}:
                 return said
             case {"no": {"code": str(code), "wanted": str(wanted), "cap": str(cap)}}:
-                raise RefusedError(SignRefusal(No(code), wanted, cap))
+                raise RefusedError(SignRefusal(Control(code), wanted, cap))
             case {"later": str(why)}:
                 raise UnavailableError(f"the signer answered: {why}")
             case _:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from exchange.polymarket.redeem_calls import RedeemSigner
 from exchange.redeem_text import read_request
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from signer.facts import Records, RecordsUnavailableError
 from signer.frames import Document
 from signer.key import HeldKey
 from signer.policy import Ask, Policy, refuse_overselling
 from signer.redemptions import refuse_redemption
 from signer.tally import Quota, Tally
+from trading.pretrade import Control
 from trading.types import OrderHash, SignatureType
 
 ATTEST_CLOCKS_APART = timedelta(seconds=30)
@@ -45,8 +46,8 @@ class SigningDesk:
         self._tally = parts.tally
         self._clock = clock
         self._redeem = RedeemSigner(parts.key.private_key)
-        self._attests = Quota(limits.attests_per_hour, No.ATTESTS_PER_HOUR)
-        self._redemptions = Quota(limits.redemptions_per_hour, No.REDEMPTIONS_PER_HOUR)
+        self._attests = Quota(limits.attests_per_hour, Control.ATTESTS_PER_HOUR)
+        self._redemptions = Quota(limits.redemptions_per_hour, Control.REDEMPTIONS_PER_HOUR)
         self._has_past = False
 
     async def answer(self, asked: Document) -> Document:
@@ -75,7 +76,7 @@ class SigningDesk:
         await self._know_past()
         order = await self._records.load_order(ask.order_hash, self._clock())
         if order is None:
-            return _no(SignRefusal(No.NOT_COMMITTED, ask.order_hash, "a committed order"), ask)
+            return _no(SignRefusal(Control.NOT_COMMITTED, ask.order_hash, "a committed order"), ask)
         now = self._clock()
         refusal = self._policy.refuse(order, ask, now)
         if refusal is not None:
@@ -103,7 +104,7 @@ class SigningDesk:
         apart = abs(int(now.timestamp()) - timestamp_s)
         if nonce != 0 or apart > ATTEST_CLOCKS_APART.total_seconds():
             wanted = f"nonce {nonce}, {apart} s away"
-            return _no(SignRefusal(No.ALTERED, wanted, "nonce 0, now"), "attest")
+            return _no(SignRefusal(Control.ALTERED, wanted, "nonce 0, now"), "attest")
         refusal = self._attests.take(now)
         if refusal is not None:
             return _no(refusal, "attest")
@@ -114,15 +115,17 @@ class SigningDesk:
         epoch, nonce = _number(asked, "epoch"), _number(asked, "nonce")
         facts = await self._records.load_redemption(self._key.account.funder)
         if facts is None or facts.condition_id != asked["condition_id"]:
-            return _no(SignRefusal(No.NOT_COMMITTED, str(asked["condition_id"])[:66]), "redeem")
+            return _no(
+                SignRefusal(Control.NOT_COMMITTED, str(asked["condition_id"])[:66]), "redeem"
+            )
         builds = {self._policy.build, facts.lease_build or self._policy.build}
         if facts.lease_epoch != epoch or builds != {asked["build"]}:
             held = f"{facts.lease_epoch} {sorted(builds)}"
-            return _no(SignRefusal(No.EPOCH, f"{epoch} {asked['build']}", held), "redeem")
+            return _no(SignRefusal(Control.EPOCH, f"{epoch} {asked['build']}", held), "redeem")
         request, now = read_request(facts.request), self._clock()
         refusal = refuse_redemption(facts, request, self._key.account, now)
         if refusal is None and request.nonce != nonce:
-            refusal = SignRefusal(No.ALTERED, f"nonce {nonce}", f"{request.nonce}")
+            refusal = SignRefusal(Control.ALTERED, f"nonce {nonce}", f"{request.nonce}")
         refusal = refusal or self._redemptions.take(now)
         if refusal is not None:
             return _no(refusal, "redeem")

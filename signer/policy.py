@@ -9,12 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from exchange.polymarket.signing import OrderForm, salt_of
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from signer.facts import OrderFacts
 from signer.settings import HALT_FILE, SignerLimits
 from signer.tally import refusal_of
 from trading.pretrade import (
     Asked,
+    Control,
     Sending,
     check_cost,
     check_exit,
@@ -87,27 +88,27 @@ class Policy:
         ours = (account.funder, account.order_signer, account.signature_type)
         theirs = (unsigned.maker, unsigned.signer, unsigned.signature_type)
         if ours != theirs:
-            return SignRefusal(No.NOT_OURS, f"{unsigned.maker} by {unsigned.signer}", ours[0])
+            return SignRefusal(Control.NOT_OURS, f"{unsigned.maker} by {unsigned.signer}", ours[0])
         if unsigned.protocol is Protocol.V1:
-            return SignRefusal(No.ALTERED, "protocol V1", "a newer one")
+            return SignRefusal(Control.ALTERED, "protocol V1", "a newer one")
         true_hash = self.form.hash_order(unsigned)
         if not order.order_hash == ask.order_hash == true_hash:
-            return SignRefusal(No.ALTERED, f"hash {order.order_hash}", true_hash)
+            return SignRefusal(Control.ALTERED, f"hash {order.order_hash}", true_hash)
         pinned = (salt_of(order.intent_id), order.created_at, 0)
         signed = (unsigned.salt, _moment(order, unsigned.timestamp_ms), unsigned.expiration_s)
         if pinned != signed:
-            return SignRefusal(No.ALTERED, "salt, time or expiration", "those of the intent")
+            return SignRefusal(Control.ALTERED, "salt, time or expiration", "those of the intent")
         signed_amounts = (Decimal(unsigned.maker_amount), Decimal(unsigned.taker_amount))
         if _amounts(order) != signed_amounts:
             amounts = f"{unsigned.maker_amount} for {unsigned.taker_amount}"
-            return SignRefusal(No.ALTERED, amounts, f"{order.size} at {order.price}")
+            return SignRefusal(Control.ALTERED, amounts, f"{order.size} at {order.price}")
         return None
 
     def _refuse_standing(self, order: OrderFacts, ask: Ask, now: datetime) -> SignRefusal | None:
         """The worker holds the wallet, is of this build and in time; nothing halts an entry."""
         standing = order.standing
         if ask.build != self.build:
-            return SignRefusal(No.BUILD, ask.build, self.build)
+            return SignRefusal(Control.BUILD, ask.build, self.build)
         breach = check_sending(
             Sending(
                 side=order.unsigned.side,
@@ -156,7 +157,7 @@ def refuse_overselling(order: OrderFacts) -> SignRefusal | None:
         return None
     assert order.position is not None, "an order without a position was refused"
     if order.offered is None or order.offered < order.size:
-        return SignRefusal(No.NOT_RESERVED, str(order.size), str(order.offered or 0))
+        return SignRefusal(Control.NOT_RESERVED, str(order.size), str(order.offered or 0))
     breach = check_exit(order.position.offered, order.position.settled_size, Shares(Decimal(0)))
     return refusal_of(breach) if breach is not None else None
 
@@ -165,16 +166,16 @@ def _refuse_subject(order: OrderFacts) -> SignRefusal | None:
     """The token is that of the position, the signal and the market; the order is still wanted."""
     position, market, unsigned = order.position, order.market, order.unsigned
     if position is None or market is None:
-        return SignRefusal(No.WRONG_TOKEN, unsigned.token_id, "a token of a known market")
+        return SignRefusal(Control.WRONG_TOKEN, unsigned.token_id, "a token of a known market")
     ours = (unsigned.maker, unsigned.token_id, order.condition_id, order.condition_id)
     theirs = (position.wallet, position.token_id, position.condition_id, market.condition_id)
     if ours != theirs:
-        return SignRefusal(No.WRONG_TOKEN, unsigned.token_id, position.token_id)
+        return SignRefusal(Control.WRONG_TOKEN, unsigned.token_id, position.token_id)
     if (unsigned.protocol, unsigned.neg_risk) != (market.protocol, market.neg_risk):
         exchange = f"{unsigned.protocol} {unsigned.neg_risk}"
-        return SignRefusal(No.WRONG_TOKEN, exchange, f"{market.protocol} {market.neg_risk}")
+        return SignRefusal(Control.WRONG_TOKEN, exchange, f"{market.protocol} {market.neg_risk}")
     if order.state not in _MAY_BE_SIGNED:
-        return SignRefusal(No.ENDED, order.state, "PREPARED, SENDING or UNKNOWN")
+        return SignRefusal(Control.ENDED, order.state, "PREPARED, SENDING or UNKNOWN")
     return _refuse_entry(order) if unsigned.side is Side.BUY else _refuse_exit(order)
 
 
@@ -184,13 +185,13 @@ def _refuse_entry(order: OrderFacts) -> SignRefusal | None:
     assert position is not None, "an order without a position was refused"
     if signal is None or (signal.token_id, signal.whale) != (order.unsigned.token_id, order.whale):
         told = "no signal" if signal is None else signal.token_id
-        return SignRefusal(No.WRONG_TOKEN, order.unsigned.token_id, told)
+        return SignRefusal(Control.WRONG_TOKEN, order.unsigned.token_id, told)
     if order.exit_epoch or position.state not in _TAKES_ENTRIES:
-        return SignRefusal(No.ENDED, f"an entry, position {position.state}", "OPENING or OPEN")
+        return SignRefusal(Control.ENDED, f"an entry, position {position.state}", "OPENING or OPEN")
     notional = Decimal(order.unsigned.maker_amount) / _MICROS
     covered = order.reserved or Decimal(0)
     if not notional <= order.cost_max <= covered:
-        return SignRefusal(No.NOT_RESERVED, str(max(notional, order.cost_max)), str(covered))
+        return SignRefusal(Control.NOT_RESERVED, str(max(notional, order.cost_max)), str(covered))
     return None
 
 
@@ -201,7 +202,7 @@ def _refuse_exit(order: OrderFacts) -> SignRefusal | None:
     is_current = order.exit_epoch == position.exit_epoch and order.exit_epoch > 0
     if position.state is not PositionState.EXITING or not is_current:
         exits = f"exit {order.exit_epoch}, position {position.state}"
-        return SignRefusal(No.ENDED, exits, f"exit {position.exit_epoch}, EXITING")
+        return SignRefusal(Control.ENDED, exits, f"exit {position.exit_epoch}, EXITING")
     return None
 
 
@@ -210,9 +211,9 @@ def _refuse_window(order: OrderFacts, now: datetime) -> SignRefusal | None:
     window = ENTRY_WINDOW if order.unsigned.side is Side.BUY else RETRY_WINDOW
     lasts, retried = order.expires_at - order.created_at, order.retry_until - order.created_at
     if lasts > window or retried > RETRY_WINDOW:
-        return SignRefusal(No.ALTERED, f"{max(lasts, retried)}", f"{window}")
+        return SignRefusal(Control.ALTERED, f"{max(lasts, retried)}", f"{window}")
     if order.created_at > now + CLOCKS_APART:
-        return SignRefusal(No.ALTERED, order.created_at.isoformat(), now.isoformat())
+        return SignRefusal(Control.ALTERED, order.created_at.isoformat(), now.isoformat())
     return None
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from signer.facts import OrderFacts, PastOrder
 from signer.settings import SignerLimits
 from trading.pretrade import (
     Breach,
+    Control,
     RecentEntries,
     ThrottleCaps,
     check_outflow,
@@ -85,7 +86,7 @@ class Tally:
     def _refuse_exit(self, now: datetime) -> SignRefusal | None:
         recent = sum(at > now - MINUTE for at in self._exits) + 1
         if recent > self._limits.exits_per_min:
-            return SignRefusal(No.EXITS_PER_MIN, str(recent), str(self._limits.exits_per_min))
+            return SignRefusal(Control.EXITS_PER_MIN, str(recent), str(self._limits.exits_per_min))
         return None
 
     def _refuse_entry(self, order: OrderFacts, now: datetime) -> SignRefusal | None:
@@ -135,7 +136,7 @@ class Tally:
 class Quota:
     """Lets so many of something pass in an hour."""
 
-    def __init__(self, most: int, code: No) -> None:
+    def __init__(self, most: int, code: Control) -> None:
         """Begin with none passed."""
         self._most = most
         self._code = code
@@ -153,7 +154,7 @@ class Quota:
 
 def refusal_of(breach: Breach) -> SignRefusal:
     """Return a broken control as a no of the signer."""
-    return SignRefusal(No(breach.control.value), breach.wanted, breach.cap)
+    return SignRefusal(breach.control, breach.wanted, breach.cap)
 
 
 def _day(moment: datetime) -> date:

@@ -17,7 +17,7 @@ from trading.types import ONE, ZERO, Price, Reason, Shares, Side, Usd
 
 
 class Control(StrEnum):
-    """What an order can be refused for, by the name that is shown with the refusal."""
+    """What an order, or its signature, can be refused for: the closed set of names shown."""
 
     PRICE_RANGE = "price_range"  # within (0, 1)
     TICK = "tick"
@@ -40,6 +40,17 @@ class Control(StrEnum):
     COPIES = "copies"
     HALT = "halt"
     ORDERS_OUT = "orders_out"
+
+    NOT_COMMITTED = "not_committed"  # from here on the signer's alone: the records know no such
+    NOT_OURS = "not_ours"  # another wallet's, or not for this key
+    ALTERED = "altered"  # the records contradict themselves: hash, salt, times, amounts
+    WRONG_TOKEN = "wrong_token"  # noqa: S105 - of another market, side or signal; not a secret
+    NOT_RESERVED = "not_reserved"  # no open reservation covers it
+    ENDED = "ended"  # its order or its position takes no more
+    EXITS_PER_MIN = "exits_per_min"
+    ATTESTS_PER_HOUR = "attests_per_hour"
+    REDEMPTION = "redemption"  # one that is not just a redemption
+    REDEMPTIONS_PER_HOUR = "redemptions_per_hour"
 
 
 class Stop(StrEnum):

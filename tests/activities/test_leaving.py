@@ -9,7 +9,7 @@ import pytest
 from activities.orders import OrderActivities, OrderPorts
 from activities.records import Command, ExitStep, PositionCommand, PositionNote
 from activities.send_gate import NO_WAIT, SendGate
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from storage.guard_port import Kill, KillSource
 from storage.port import PositionRecord
 from storage.reviews import ReviewKind
@@ -18,6 +18,7 @@ from tests.activities.test_orders_signing import signed_by
 from tests.activities.test_positions import begin, sell
 from tests.fakes import Answer, FakeLease
 from tests.storage.builders import price, shares, usd
+from trading.pretrade import Control
 from trading.types import (
     ExitReason,
     ExitRequest,
@@ -117,7 +118,7 @@ async def test_an_exit_goes_down_the_ladder_and_never_below_the_floor(
     assert await pages(desk) == (said if tries == 6 else [])
 
 
-@pytest.mark.parametrize("no", [SignRefusal(No.EXITS_PER_MIN, "481", "480"), None])
+@pytest.mark.parametrize("no", [SignRefusal(Control.EXITS_PER_MIN, "481", "480"), None])
 async def test_an_attempt_of_which_no_order_left_is_no_step_down_the_ladder(
     desk: Desk, no: SignRefusal | None
 ) -> None:
@@ -160,7 +161,7 @@ async def test_a_refusal_does_not_make_us_forget_what_the_venue_sees_of_our_shar
     estimate = await desk.pricing.estimate_slippage(step.attempt)
     ticket = await desk.risk.check_risk(step.attempt, estimate)
     assert ticket.order_hash is not None
-    no = SignRefusal(No.EXITS_PER_MIN, "481", "480")
+    no = SignRefusal(Control.EXITS_PER_MIN, "481", "480")
     await signed_by(desk, no).place_order(ticket.order_hash)
     await desk.orders.record_fills(ticket.order_hash)
     step = await desk.positions.next_exit_step(position.position_id, step)

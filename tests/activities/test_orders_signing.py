@@ -8,9 +8,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.orders import FENCED, NOT_NOW, OrderActivities
 from exchange.port import UnavailableError
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from tests.activities.desk import Desk
 from trading.orders import Intent
+from trading.pretrade import Control
 from trading.types import OrderHash, OrderState, Reason, Refusal, SignalId, SignalState
 
 
@@ -39,7 +40,7 @@ class LateSigner:
 
     async def sign_early(self, intent: Intent) -> SignRefusal | None:
         assert await self.meanwhile(), intent.order.order_hash
-        return SignRefusal(No.COPIES, "5", "4")
+        return SignRefusal(Control.COPIES, "5", "4")
 
 
 def signed_by(desk: Desk, *answers: SignRefusal | None) -> OrderActivities:
@@ -57,13 +58,13 @@ async def test_an_order_is_signed_before_the_right_to_send_it_is_taken(desk: Des
 @pytest.mark.parametrize(
     ("code", "state"),
     [
-        (No.EXPIRY, OrderState.EXPIRED),
-        (No.HALT, OrderState.EXPIRED),
-        (No.TICK, OrderState.REJECTED),
+        (Control.EXPIRY, OrderState.EXPIRED),
+        (Control.HALT, OrderState.EXPIRED),
+        (Control.TICK, OrderState.REJECTED),
     ],
 )
 async def test_a_refused_order_ends_at_once_and_halts_nothing_where_that_is_ordinary(
-    desk: Desk, code: No, state: OrderState
+    desk: Desk, code: Control, state: OrderState
 ) -> None:
     order_hash = await desk.committed()
     report = await signed_by(desk, SignRefusal(code, "2", "1")).place_order(order_hash)
@@ -76,9 +77,9 @@ async def test_a_refused_order_ends_at_once_and_halts_nothing_where_that_is_ordi
     assert (await desk.ticket("s2")).order_hash is not None
 
 
-@pytest.mark.parametrize("code", [No.TICK, No.NOTIONAL_PER_DAY])
+@pytest.mark.parametrize("code", [Control.TICK, Control.NOTIONAL_PER_DAY])
 async def test_a_refused_order_ends_its_signal_as_our_own_no_and_not_the_venues(
-    desk: Desk, code: No
+    desk: Desk, code: Control
 ) -> None:
     order_hash = await desk.committed()
     await signed_by(desk, SignRefusal(code, "2", "1")).place_order(order_hash)
@@ -90,7 +91,9 @@ async def test_a_refused_order_ends_its_signal_as_our_own_no_and_not_the_venues(
     told = f"not sent: the signer refused it: {code}, wanted 2, allowed 1"
     assert stored.refusal == Refusal(Reason.SIGNER_REFUSED, {"order": told})
     assert await desk.store.list_reviews(open_only=True, limit=10) == []
-    assert bool(await desk.halts()) is (code is No.NOTIONAL_PER_DAY), "a person hears of a fault"
+    assert bool(await desk.halts()) is (code is Control.NOTIONAL_PER_DAY), (
+        "a person hears of a fault"
+    )
 
 
 async def test_a_refusal_hides_no_copy_that_left_while_the_signer_was_asked(desk: Desk) -> None:
@@ -112,7 +115,7 @@ async def test_a_refusal_hides_no_copy_that_left_while_the_signer_was_asked(desk
 
 async def test_what_no_honest_order_is_refused_for_halts_entries(desk: Desk) -> None:
     order_hash = await desk.committed()
-    no = SignRefusal(No.ORDERS_PER_MIN, "31", "30")
+    no = SignRefusal(Control.ORDERS_PER_MIN, "31", "30")
     report = await signed_by(desk, no).place_order(order_hash)
     assert report.state is OrderState.REJECTED
     assert (await desk.ticket("s2")).order_hash is None
@@ -121,7 +124,7 @@ async def test_what_no_honest_order_is_refused_for_halts_entries(desk: Desk) -> 
 async def test_a_stale_epoch_fences_as_the_records_do(desk: Desk) -> None:
     order_hash = await desk.committed()
     with pytest.raises(ApplicationError) as error:
-        await signed_by(desk, SignRefusal(No.EPOCH, "1", "2")).place_order(order_hash)
+        await signed_by(desk, SignRefusal(Control.EPOCH, "1", "2")).place_order(order_hash)
     assert error.value.type == FENCED
     assert error.value.non_retryable
 

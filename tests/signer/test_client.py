@@ -10,13 +10,14 @@ import pytest
 
 import signer.client
 from exchange.port import UnavailableError
-from exchange.sign_port import No, SignRefusal
+from exchange.sign_port import SignRefusal
 from signer.client import RefusedError, RemoteSigner, SignerLink, fetch_identity
 from signer.frames import Document
 from signer.server import SocketPlace, serving
 from tests.signer.orders import ACCOUNT, BUILD
 from tests.signer.test_redemptions import request
 from tests.storage.builders import entry
+from trading.pretrade import Control
 from trading.types import SignatureType
 
 ME = frozenset({os.geteuid()})
@@ -79,7 +80,7 @@ async def test_a_no_is_a_value_where_an_order_is_signed_early_and_else_an_error(
     tmp_path: Path,
 ) -> None:
     async with signer_at(tmp_path, FakeDesk(REFUSED, REFUSED)) as remote:
-        no = SignRefusal(No.HALT, "an entry", "kill switch")
+        no = SignRefusal(Control.HALT, "an entry", "kill switch")
         assert await remote.sign_early(entry()) == no
         with pytest.raises(RefusedError) as error:
             await remote.sign_attestation(1, 0)

@@ -9,7 +9,6 @@ import pytest
 
 from exchange.redeem_port import RedeemRequest
 from exchange.redeem_text import write_request
-from exchange.sign_port import No
 from signer.desk import DeskParts, SigningDesk
 from signer.facts import (
     OrderFacts,
@@ -35,6 +34,7 @@ from tests.signer.orders import (
     resigned,
 )
 from tests.signer.test_redemptions import request
+from trading.pretrade import Control
 from trading.types import OrderHash, OrderState, SignatureType, TokenId, Usd, Wallet
 
 
@@ -94,11 +94,11 @@ async def test_a_committed_order_is_signed_and_again_with_the_same_bytes() -> No
     assert first == again == {"ok": {"signature": await HELD_KEY.signer.sign_order(order.unsigned)}}
     other = resigned(entry("s2#1"), token_id=TokenId("5"))
     records.keep(other)
-    assert code_of(await desk.answer(sign(other))) == No.WRONG_TOKEN
+    assert code_of(await desk.answer(sign(other))) == Control.WRONG_TOKEN
 
 
 async def test_what_is_not_committed_is_not_signed() -> None:
-    assert code_of(await desk_of(FakeRecords()).answer(sign(entry()))) == No.NOT_COMMITTED
+    assert code_of(await desk_of(FakeRecords()).answer(sign(entry()))) == Control.NOT_COMMITTED
 
 
 async def test_no_more_leaves_than_the_limits_say_whatever_the_records_say() -> None:
@@ -109,7 +109,7 @@ async def test_no_more_leaves_than_the_limits_say_whatever_the_records_say() -> 
     answers = [await desk.answer(sign(order)) for order in orders]
     signed = [answer for answer in answers if "ok" in answer]
     assert len(signed) == 6
-    assert code_of(answers[-1]) == No.ORDERS_PER_MIN_TOKEN
+    assert code_of(answers[-1]) == Control.ORDERS_PER_MIN_TOKEN
 
 
 async def test_a_new_signer_goes_on_counting_where_the_last_one_ended() -> None:
@@ -120,7 +120,7 @@ async def test_a_new_signer_goes_on_counting_where_the_last_one_ended() -> None:
     records = FakeRecords(past=[past])
     records.keep(order, sent)
     desk = desk_of(records, SignerLimits(orders_per_min=1))
-    assert code_of(await desk.answer(sign(order))) == No.ORDERS_PER_MIN
+    assert code_of(await desk.answer(sign(order))) == Control.ORDERS_PER_MIN
     assert "ok" in await desk.answer(sign(sent))
 
 
@@ -139,7 +139,7 @@ async def test_an_exit_is_bounded_by_what_is_held() -> None:
     more = replace(order, position=replace(order.position, settled_size=order.size - 1))  # type: ignore[arg-type]
     records.keep(more)
     desk = desk_of(records)
-    assert code_of(await desk.answer(sign(order))) == No.HELD
+    assert code_of(await desk.answer(sign(order))) == Control.HELD
     records.keep(order)
     assert "ok" in await desk.answer(sign(order))
     matched = replace(more, state=OrderState.UNKNOWN, copies=1)
@@ -184,11 +184,11 @@ async def test_attestations_are_of_now_and_few() -> None:
     async def attest(timestamp_s: int, nonce: int = 0) -> Document:
         return await desk.answer({"ask": "attest", "timestamp_s": timestamp_s, "nonce": nonce})
 
-    assert code_of(await attest(at + 31)) == No.ALTERED
-    assert code_of(await attest(at, 1)) == No.ALTERED
+    assert code_of(await attest(at + 31)) == Control.ALTERED
+    assert code_of(await attest(at, 1)) == Control.ALTERED
     signature = await HELD_KEY.signer.sign_attestation(at, 0)
     assert await attest(at) == {"ok": {"signature": signature}}
-    assert code_of(await attest(at)) == No.ATTESTS_PER_HOUR
+    assert code_of(await attest(at)) == Control.ATTESTS_PER_HOUR
 
 
 def redeem(**changes: object) -> Document:
@@ -218,14 +218,14 @@ async def test_the_open_redemption_is_signed() -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"condition_id": "0x0"}, No.NOT_COMMITTED),
-        ({"epoch": 2}, No.EPOCH),
-        ({"build": "0"}, No.EPOCH),
-        ({"nonce": 2}, No.ALTERED),
+        ({"condition_id": "0x0"}, Control.NOT_COMMITTED),
+        ({"epoch": 2}, Control.EPOCH),
+        ({"build": "0"}, Control.EPOCH),
+        ({"nonce": 2}, Control.ALTERED),
     ],
 )
 async def test_a_redemption_that_is_not_meant_is_refused(
-    changes: dict[str, object], code: No
+    changes: dict[str, object], code: Control
 ) -> None:
     desk = desk_of(FakeRecords(redemption=redemption(request())))
     assert code_of(await desk.answer(redeem(**changes))) == code
@@ -234,9 +234,9 @@ async def test_a_redemption_that_is_not_meant_is_refused(
 async def test_redemptions_are_few_and_only_redeem() -> None:
     records = FakeRecords(redemption=redemption(replace(request(), gas_limit=10**9)))
     desk = desk_of(records, SignerLimits(redemptions_per_hour=0))
-    assert code_of(await desk.answer(redeem())) == No.REDEMPTION
+    assert code_of(await desk.answer(redeem())) == Control.REDEMPTION
     records.redemption = redemption(request())
-    assert code_of(await desk.answer(redeem())) == No.REDEMPTIONS_PER_HOUR
+    assert code_of(await desk.answer(redeem())) == Control.REDEMPTIONS_PER_HOUR
 
 
 async def test_a_plain_key_signs_its_own_transaction() -> None:

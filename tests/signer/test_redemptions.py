@@ -13,11 +13,11 @@ from exchange.polymarket.redeem_calls import (
     redeem_calls,
 )
 from exchange.redeem_port import ChainCall, RedeemRequest
-from exchange.sign_port import No
 from signer.facts import RedemptionFacts
 from signer.redemptions import refuse_redemption
 from tests.signer.orders import ACCOUNT, MARKET, NOW
 from tests.storage.builders import market
+from trading.pretrade import Control
 from trading.types import ConditionId, Protocol, Shares, SignatureType, Wallet
 
 FACTS = RedemptionFacts(ACCOUNT.funder, MARKET, "", 1, "")
@@ -69,7 +69,7 @@ def _call(target: str, change: Callable[[str], str] = str) -> RedeemRequest:
 def test_anything_else_is_refused(wrong: RedeemRequest) -> None:
     refusal = refuse_redemption(FACTS, wrong, ACCOUNT, NOW)
     assert refusal is not None
-    assert refusal.code in (No.REDEMPTION, No.NOT_OURS)
+    assert refusal.code in (Control.REDEMPTION, Control.NOT_OURS)
 
 
 def test_a_redemption_of_no_shares_is_refused() -> None:
@@ -79,4 +79,4 @@ def test_a_redemption_of_no_shares_is_refused() -> None:
     for wrong in (empty, third):
         refusal = refuse_redemption(FACTS, replace(request(), calls=(wrong,)), ACCOUNT, NOW)
         assert refusal is not None
-        assert refusal.code is No.REDEMPTION
+        assert refusal.code is Control.REDEMPTION

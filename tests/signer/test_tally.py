@@ -5,12 +5,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from exchange.polymarket.signing import salt_of
-from exchange.sign_port import No
 from signer.facts import OrderFacts, PastOrder
 from signer.settings import SignerLimits
 from signer.tally import INTENTS_MAX, Quota, Tally
 from tests.signer.orders import NOW, entry, leaving, resigned
 from trading.breakers import end_of_day
+from trading.pretrade import Control
 from trading.types import IntentId, SignalId, TokenId, Usd
 
 OTHER = TokenId("8" * 77)
@@ -20,7 +20,7 @@ def at(order: OrderFacts, seconds: int) -> OrderFacts:
     return replace(order, created_at=NOW + timedelta(seconds=seconds))
 
 
-def signed(tally: Tally, order: OrderFacts) -> No | None:
+def signed(tally: Tally, order: OrderFacts) -> Control | None:
     """Sign if it may be, and return why not."""
     refusal = tally.refuse(order, order.created_at)
     if refusal is not None:
@@ -36,7 +36,7 @@ def on_another_token(order: OrderFacts, number: int) -> OrderFacts:
 def test_so_many_entries_of_a_minute_pass_and_the_next_minute_has_its_own() -> None:
     tally = Tally(SignerLimits(orders_per_min=3))
     codes = [signed(tally, on_another_token(entry(f"s{n}#1"), n)) for n in range(4)]
-    assert codes == [None, None, None, No.ORDERS_PER_MIN]
+    assert codes == [None, None, None, Control.ORDERS_PER_MIN]
     assert signed(tally, on_another_token(at(entry("s9#1"), 61), 9)) is None
 
 
@@ -64,19 +64,19 @@ def test_repeats_are_forgotten_by_their_own_time_whatever_was_signed_before_them
 
 def test_one_token_has_a_smaller_share_and_repeats_of_it_run_out() -> None:
     tally = Tally(SignerLimits(orders_per_min_token=2, repeats=9))
-    assert [signed(tally, entry(f"s{n}#1")) for n in range(3)][-1] is No.ORDERS_PER_MIN_TOKEN
+    assert [signed(tally, entry(f"s{n}#1")) for n in range(3)][-1] is Control.ORDERS_PER_MIN_TOKEN
     tally = Tally(SignerLimits(repeats=2))
     codes = [signed(tally, at(entry(f"s{n}#1"), n * 70)) for n in range(4)]
-    assert codes == [None, None, No.REPEATS, No.REPEATS]
+    assert codes == [None, None, Control.REPEATS, Control.REPEATS]
 
 
 def test_dollars_run_out_by_the_minute_and_by_the_day() -> None:
     tally = Tally(SignerLimits(usd_per_min=Usd(Decimal(110))))
     codes = [signed(tally, on_another_token(entry(f"s{n}#1"), n)) for n in range(3)]
-    assert codes == [None, None, No.NOTIONAL_PER_MIN]
+    assert codes == [None, None, Control.NOTIONAL_PER_MIN]
     tally = Tally(SignerLimits(usd_per_day=Usd(Decimal(110))))
     codes = [signed(tally, on_another_token(at(entry(f"s{n}#1"), n * 700), n)) for n in range(3)]
-    assert codes == [None, None, No.NOTIONAL_PER_DAY]
+    assert codes == [None, None, Control.NOTIONAL_PER_DAY]
     assert signed(tally, on_another_token(at(entry("s9#1"), 86_400), 9)) is None
 
 
@@ -89,13 +89,13 @@ def test_a_day_that_a_worker_let_pass_is_not_too_much_in_whatever_order_it_is_si
         assert tally.refuse(order, NOW + timedelta(seconds=midnight + 2)) is None
         tally.count(order, NOW + timedelta(seconds=midnight + 2))
     last = on_another_token(at(entry("s9#1"), midnight), 9)
-    assert signed(tally, last) is No.NOTIONAL_PER_DAY
+    assert signed(tally, last) is Control.NOTIONAL_PER_DAY
 
 
 def test_a_signal_has_so_many_attempts() -> None:
     tally = Tally(SignerLimits())
     codes = [signed(tally, entry(f"s1#{n}")) for n in range(1, 5)]
-    assert codes == [None, None, None, No.ATTEMPTS]
+    assert codes == [None, None, None, Control.ATTEMPTS]
 
 
 def test_an_intent_has_one_order_and_its_copies_are_known() -> None:
@@ -105,13 +105,13 @@ def test_an_intent_has_one_order_and_its_copies_are_known() -> None:
     assert tally.is_again(order)
     other = resigned(order, salt=salt_of(IntentId("x")))
     assert not tally.is_again(other)
-    assert signed(tally, other) is No.ORDERS_OUT
+    assert signed(tally, other) is Control.ORDERS_OUT
 
 
 def test_exits_have_a_bound_against_loops_of_their_own() -> None:
     tally = Tally(SignerLimits(exits_per_min=2, orders_per_min=0))
     codes = [signed(tally, leaving(f"p1#exit-1-{n}")) for n in range(3)]
-    assert codes == [None, None, No.EXITS_PER_MIN]
+    assert codes == [None, None, Control.EXITS_PER_MIN]
     assert signed(tally, at(leaving("p1#exit-1-9"), 61)) is None
 
 
@@ -130,8 +130,8 @@ def test_a_restart_forgets_nothing_of_what_left() -> None:
     tally = Tally(SignerLimits(orders_per_min=1, exits_per_min=1))
     tally.remember([past(entry(), is_entry=True), past(leaving(), is_entry=False)])
     assert tally.is_again(entry())
-    assert signed(tally, on_another_token(entry("s2#1"), 2)) is No.ORDERS_PER_MIN
-    assert signed(tally, leaving("p1#exit-1-2")) is No.EXITS_PER_MIN
+    assert signed(tally, on_another_token(entry("s2#1"), 2)) is Control.ORDERS_PER_MIN
+    assert signed(tally, leaving("p1#exit-1-2")) is Control.EXITS_PER_MIN
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -142,9 +142,9 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_a_quota_is_by_the_hour() -> None:
-    quota = Quota(1, No.ATTESTS_PER_HOUR)
+    quota = Quota(1, Control.ATTESTS_PER_HOUR)
     assert quota.take(NOW) is None
     refusal = quota.take(NOW + timedelta(minutes=59))
     assert refusal is not None
-    assert refusal.code is No.ATTESTS_PER_HOUR
+    assert refusal.code is Control.ATTESTS_PER_HOUR
     assert quota.take(NOW + timedelta(minutes=60)) is None
