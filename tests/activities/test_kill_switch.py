@@ -4,20 +4,16 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
-import pytest_asyncio
 
 import storage.orders
 import storage.reserve
 from exchange.polymarket.endpoints import VenueAccess
 from storage.guard_port import KillSource
-from tests.activities.kill_stand import Round, Stand, loaded, open_stand
-from tests.exchange.venue_process import running_venue
-from tests.servers import DatabaseServer
+from tests.activities.kill_stand import Round, Stand, loaded
+from tests.activities.stands import Stands
 from trading.breakers import Standing
 from trading.types import Side
 
@@ -25,45 +21,6 @@ SIGNALS_PER_S = 50
 STANDS = 5
 ROUNDS = 6
 SOURCES = list(KillSource)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VenueAccess]:
-    """The local venue as a process of its own, with a market that stays open for an hour."""
-    home = tmp_path_factory.mktemp("venue")
-    async with running_venue(home, "--speed", "0.015", "--bankroll", "1000000") as access:
-        yield access
-
-
-class Stands:
-    """Opens wallets, each with records of its own."""
-
-    def __init__(
-        self, stack: AsyncExitStack, databases: DatabaseServer, template: str, home: Path
-    ) -> None:
-        self._stack = stack
-        self._databases = databases
-        self._template = template
-        self._home = home
-
-    async def open(self, venue: VenueAccess, count: int) -> Sequence[Stand]:
-        return [await self._open(venue, SIGNALS_PER_S, n) for n in range(count)]
-
-    async def _open(self, venue: VenueAccess, per_s: int, n: int) -> Stand:
-        name = await self._databases.create(self._template)
-        self._stack.push_async_callback(self._databases.drop, name)
-        url, home = self._databases.url(name), self._home / f"home{n}"
-        home.mkdir()
-        opened = open_stand(venue, url, home, per_s, f"w{n}")
-        return await self._stack.enter_async_context(opened)
-
-
-@pytest.fixture
-async def stands(
-    database_server: DatabaseServer, migrated_template: str, tmp_path: Path
-) -> AsyncIterator[Stands]:
-    async with AsyncExitStack() as stack:
-        yield Stands(stack, database_server, migrated_template, tmp_path)
 
 
 async def pulled(stand: Stand, rounds: int, seed: int) -> list[Round]:
@@ -87,7 +44,8 @@ NOTHING = {"late entries": 0, "resting after two seconds": 0, "exits that were h
 
 
 async def run(stands: Stands, venue: VenueAccess, rounds: int, seed: int) -> None:
-    opened, began = await stands.open(venue, STANDS), time.monotonic()
+    opened = [await stands.open(venue, f"w{n}", SIGNALS_PER_S) for n in range(STANDS)]
+    began = time.monotonic()
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(pulled(stand, rounds, seed + n)) for n, stand in enumerate(opened)
@@ -125,7 +83,7 @@ async def test_a_thousand_pulls_let_no_entry_through(
 async def test_a_flag_cached_for_ten_seconds_and_exits_that_are_held_are_noticed(
     stands: Stands, venue: VenueAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (stand,) = await stands.open(venue, 1)
+    stand = await stands.open(venue, "w0", SIGNALS_PER_S)
     await stand.hold_something()
 
     async def cached(*_: object) -> Standing:

@@ -7,13 +7,10 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
@@ -50,12 +47,10 @@ from tests.activities.kill_stand import (
     Stand,
     estimate,
     now,
-    open_stand,
 )
-from tests.exchange.venue_process import running_venue
+from tests.activities.stands import Stands
 from tests.fakes import FakeLease
-from tests.servers import DatabaseServer
-from tests.storage.builders import signal, usd
+from tests.storage.builders import signal
 from trading.profiles import LOAD
 from trading.rules import Rules
 from trading.types import OrderHash, Price, Reason, Side, SignalId
@@ -65,52 +60,6 @@ PROBES = 3
 NOTICED_WITHIN_S = 10.0
 PATIENCE_S = 60.0  # of a machine without time
 CROSSING = Price(Decimal("0.95"))
-
-
-@pytest_asyncio.fixture(scope="module")
-async def venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VenueAccess]:
-    home = tmp_path_factory.mktemp("venue")
-    async with running_venue(home, "--speed", "0.015", "--bankroll", "1000000") as access:
-        yield access
-
-
-class Stands:
-    """Opens wallets with records of their own, and second records for the same wallet."""
-
-    def __init__(
-        self, stack: AsyncExitStack, databases: DatabaseServer, template: str, home: Path
-    ) -> None:
-        self._stack = stack
-        self._databases = databases
-        self._template = template
-        self._home = home
-
-    async def open(self, venue: VenueAccess, name: str) -> Stand:
-        return await self._stack.enter_async_context(
-            open_stand(venue, await self._database(), self._home, 1, name)
-        )
-
-    async def elsewhere(self, stand: Stand) -> PostgresStore:
-        """Open other records of a stand's wallet, as a stack on another database has them."""
-        store = PostgresStore(await self._database(), RULES.risk, stand.gateway.wallet)
-        self._stack.push_async_callback(store.close)
-        await store.save_market(stand.market, now())
-        await store.record_deposit(usd(1_000_000), "bankroll", now())
-        assert await store.acquire_lease(stand.gateway.wallet, "them", now()) == 1
-        return store
-
-    async def _database(self) -> str:
-        name = await self._databases.create(self._template)
-        self._stack.push_async_callback(self._databases.drop, name)
-        return self._databases.url(name)
-
-
-@pytest.fixture
-async def stands(
-    database_server: DatabaseServer, migrated_template: str, tmp_path: Path
-) -> AsyncIterator[Stands]:
-    async with AsyncExitStack() as stack:
-        yield Stands(stack, database_server, migrated_template, tmp_path)
 
 
 @dataclass(slots=True)
