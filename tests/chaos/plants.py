@@ -24,7 +24,8 @@ from trading.types import OrderHash, OrderState
 def new_salt() -> None:
     """Sign another order at every repeat, as a client does whose library draws the salt.
 
-    The answer's order id is taken for ours, which such a client never compares.
+    The answer's order id is taken for ours, which such a client never compares; nor does it count
+    copies against rights to send, which would stop it.
     """
     honest = PolymarketGateway.post_order
 
@@ -35,7 +36,11 @@ def new_salt() -> None:
         forged = replace(
             intent.order, unsigned=unsigned, order_hash=gateway._form.hash_order(unsigned)
         )
-        answer = await honest(gateway, replace(intent, order=forged))
+        told, gateway._on_post = gateway._on_post, None
+        try:
+            answer = await honest(gateway, replace(intent, order=forged))
+        finally:
+            gateway._on_post = told
         return replace(answer, order_id=intent.order.order_hash) if answer.order_id else answer
 
     PolymarketGateway.post_order = post_order  # type: ignore[assignment]
