@@ -24,6 +24,7 @@ from codec_command import (
 from command import COMMANDS, add_commands, ask_of
 from halt_command import GUARD_COMMANDS, add_guard_commands, guard_ask_of
 from portfolio_command import EXPORT, PNL, add_portfolio_commands, export_of
+from process import leave
 from scrubbing import SCRUBBER, scrub_crashes
 from whale_command import WHALE_COMMANDS, add_whale_commands, whale_ask_of
 
@@ -38,7 +39,10 @@ ROOT = Path(__file__).resolve().parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 done, 1 refused or found wrong, 2 usage."""
+    """Run one command; return 0 done, 1 refused or found wrong, 2 usage.
+
+    Without arguments those of the process are read, and the process ends with that status.
+    """
     if arguments is None:
         scrub_crashes()
     parser = _parser()
@@ -54,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status = 130
     sys.stdout.flush()
+    if arguments is None:
+        leave(status)
     return status
 
 

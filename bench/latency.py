@@ -31,7 +31,6 @@ from bench._stand import (
     StandOptions,
     commit_signals,
     latencies,
-    leave,
     make_signal,
     marks,
     measured,
@@ -44,6 +43,7 @@ from bench._stand import (
 from exchange.polymarket.client import PolymarketGateway
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import PolymarketMarketData
+from process import leave
 from storage.lease import WalletLease
 from storage.port import StorageUnavailableError
 from trading.types import Shares, Side, SignalId

@@ -29,7 +29,6 @@ from bench._stand import (
     START_MS,
     Stand,
     StandOptions,
-    leave,
     list_tokens,
     marks,
     measured,
@@ -42,6 +41,7 @@ from bench._stand import (
 )
 from paper.model import MICROS, Level
 from paper.tape import Snapshot, TapeMarket
+from process import leave
 from storage.lane import Lane
 from storage.statements import Statement
 from trading.types import TokenId

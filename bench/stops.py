@@ -24,7 +24,6 @@ from bench._stand import (
     Stand,
     StandOptions,
     fetch,
-    leave,
     list_tokens,
     make_signal,
     marks,
@@ -38,6 +37,7 @@ from bench._stand import (
 )
 from paper.model import MICROS, Level
 from paper.tape import Snapshot
+from process import leave
 from storage.statements import Statement
 from trading.rules import ExitRules
 from trading.types import PositionState, TokenId

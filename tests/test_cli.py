@@ -188,3 +188,18 @@ def test_what_a_person_asks_for_is_refused_without_a_stack(tmp_path: Path, here:
         ("cancel", "abc", "--why", "odd"),
     ):
         assert "whalecopy up" in here.refused(*words, home=tmp_path)
+
+
+def test_the_command_ends_before_threads_of_the_sdk_can_meet_a_finalising_interpreter(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "import atexit, sys, cli; atexit.register(print, 'finalised');"
+        "sys.argv[1:] = ['codec', 'url']; cli.main()"
+    )
+    words = [sys.executable, "-c", program]
+    env = {**os.environ, "WHALECOPY_HOME": str(tmp_path)}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "finalised" not in done.stdout
+    assert done.stderr.startswith("whalecopy:")
