@@ -136,8 +136,8 @@ class Peer:
 
 @asynccontextmanager
 async def open_peer(site: Site) -> AsyncIterator[Peer]:
-    """Let a peer trade with our wallet, through the same relay."""
-    settings = site.stand.settings
+    """Let a peer trade with our wallet, through the same relay, its key in its own process."""
+    settings = site.stand.settings.model_copy(update={"signer_socket": None})
     async with aiohttp.ClientSession() as session:
         account = await open_account(settings, VenueAccess(settings.endpoints, session, now))
         access = VenueAccess(replace(settings.endpoints, clob=site.url), session, now)
