@@ -56,6 +56,7 @@ LOAD = changed(
         market_cooldown=timedelta(0),
         whale_cooldown=timedelta(0),
         failure_rate_max=Decimal(1),
+        losses_in_row_max=1_000_000,
         open_orders_max=1_000_000,
         orders_per_min_max=1_000_000,
         orders_per_min_token_max=1_000_000,
@@ -73,7 +74,7 @@ LOAD = changed(
         exits_burst=1000,
     ),
 )
-"""Benches and chaos: throttles and dollar caps out of the way, except in the tests of them."""
+"""Benches and chaos: throttles, caps and pauses out of the way, except in the tests of them."""
 
 
 def _at_pace(notional: Usd | None, speed: Decimal) -> Usd | None:

@@ -172,7 +172,7 @@ class Lane:
         return signal.signal_id
 
     async def follow(self, whale: Wallet) -> None:
-        """Know a whale that is worth copying, and forget losses in a row."""
+        """Know a whale that is worth copying."""
         standing = WhaleStanding(
             whale,
             is_followed=True,
@@ -183,7 +183,6 @@ class Lane:
         )
         record = WhaleRecord(standing, "crash", Usd(Decimal(0)), 0, None, None, None, None, None)
         await self.store.save_whale(record, datetime.now(UTC))
-        await self.do("DELETE FROM breakers")
 
     async def rows(self, query: str, **given: object) -> Rows:
         """Return what a query finds."""

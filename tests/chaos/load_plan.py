@@ -48,7 +48,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """The whole load. Every price rises by a tick each `step_s`, so that sales gain."""
+    """The whole load. Every price rises by a tick each `step_s`, so that most sales gain."""
 
     orders: tuple[PlannedOrder, ...]
     step_s: float

@@ -10,9 +10,11 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.records import Command
 from workflows import names
 
 TRADES = "WorkflowType='CopyTradeWorkflow'"
+OWNERS = "WorkflowType='PositionWorkflow' AND ExecutionStatus='Running'"
 STEP_KINDS = (
     EventType.EVENT_TYPE_MARKER_RECORDED,
     EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
@@ -51,6 +53,10 @@ class Records:
     async def trades(self) -> Sequence[Trade]:
         """Return every trade with its steps."""
         return [await self._trade(workflow_id) for workflow_id in sorted(await self.find())]
+
+    async def hold(self, workflow_id: str, command: Command) -> None:
+        """Let the owner of a position begin no exit by itself."""
+        await self._client.get_workflow_handle(workflow_id).execute_update(names.HOLD, command)
 
     async def _trade(self, workflow_id: str) -> Trade:
         handle = self._client.get_workflow_handle(workflow_id)

@@ -1,16 +1,22 @@
 """Markets that end are redeemed by ourselves, once each, and every cent is where it belongs."""
 
+import asyncio
+import contextlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
+from activities.records import Command
 from paper.model import MICROS, Side
 from tests.end_to_end.a_run import Ended, Run
+from tests.end_to_end.records import OWNERS, Records
 from tests.end_to_end.still_tape import (
     NEG_RISK,
     SPEED,
@@ -23,6 +29,7 @@ from tests.end_to_end.test_replay import assert_balanced
 
 pytestmark = pytest.mark.acceptance  # its short twin is tests/exchange/test_redeemer.py
 WHOLE_TAPE_S = 3_600.0
+LOOK_EVERY_S = 0.5  # for new positions, each of which lives for seconds
 OURSELVES = ("--no-auto-redeem",)
 HALF = MICROS // 2
 # A void market, a negative-risk one that No wins, and one of Protocol V2 that Yes wins.
@@ -94,12 +101,17 @@ def assert_redeemed(ended: Ended, home: Path) -> Redeemed:
     return found
 
 
-async def play(home: Path, *words: str, **env: str) -> Ended:
+async def play(
+    home: Path, *words: str, beside: Callable[[Run], Coroutine[None, None, None]] | None = None, **env: str
+) -> Ended:
     run = Run(home, *words, env=env)
+    person = None if beside is None else asyncio.create_task(beside(run))
     try:
         return await run.ended(WHOLE_TAPE_S)
     finally:
         run.stop()
+        if person is not None:
+            person.cancel()
 
 
 @pytest.mark.parametrize("signature_type", ["3", "0"])
@@ -125,7 +137,20 @@ async def test_what_the_platform_redeems_is_booked_a_void_market_too(folder: Pat
     assert_void_paid_half(found)
 
 
+async def hold_all(run: Run) -> None:
+    """Hold every position as it comes, so that what it is worth in the end is what it brings."""
+    await run.until_playing()
+    records = await Records.of(run.temporal_address)
+    held: set[str] = set()
+    while not run.is_over:
+        for owner in await records.find(OWNERS) - held:
+            with contextlib.suppress(RPCError, WorkflowUpdateFailedError):  # it may have ended
+                await records.hold(owner, Command("test", "keep it until it is resolved"))
+            held.add(owner)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
 async def test_every_market_of_the_shipped_tape_is_redeemed(folder: Path) -> None:
     home = folder / "redeem-all"
-    ended = await play(home, *OURSELVES, "--speed", "20")
+    ended = await play(home, *OURSELVES, "--speed", "20", beside=hold_all)
     assert len(assert_redeemed(ended, home).markets) >= 3, ended.told

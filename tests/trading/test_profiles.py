@@ -1,13 +1,15 @@
 """The printed profiles and what they depart from."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from trading.breakers import Losses, Result, count_result, pause_of
 from trading.profiles import DEFAULT, LOAD, _at_pace, replay
 from trading.rules import Rules
+from trading.types import ConditionId, Usd, Wallet
 
 
 def test_the_default_profile_departs_from_nothing() -> None:
@@ -55,4 +57,14 @@ def test_a_cap_that_is_off_stays_off_at_any_pace() -> None:
 
 def test_the_load_profile_departs_in_risk_and_throttles_only() -> None:
     assert replace(LOAD, risk=DEFAULT.risk, throttle=DEFAULT.throttle) == DEFAULT
-    assert LOAD.risk.losses_in_row_max == DEFAULT.risk.losses_in_row_max
+
+
+def test_a_hundred_losses_in_a_row_pause_the_default_and_not_a_load() -> None:
+    day = datetime(2026, 9, 28, tzinfo=UTC)
+    result = Result(Usd(Decimal("-0.10")), day, ConditionId("0xc"), Wallet("0xa"))
+    paused, load = Losses(), Losses()
+    for _ in range(100):
+        paused = count_result(paused, result, DEFAULT.risk)
+        load = count_result(load, result, LOAD.risk)
+    assert pause_of(paused) is not None
+    assert pause_of(load) is None
