@@ -102,7 +102,10 @@ def assert_redeemed(ended: Ended, home: Path) -> Redeemed:
 
 
 async def play(
-    home: Path, *words: str, beside: Callable[[Run], Coroutine[None, None, None]] | None = None, **env: str
+    home: Path,
+    *words: str,
+    beside: Callable[[Run], Coroutine[None, None, None]] | None = None,
+    **env: str,
 ) -> Ended:
     run = Run(home, *words, env=env)
     person = None if beside is None else asyncio.create_task(beside(run))
