@@ -5,7 +5,7 @@
 The whole stack runs. Every position is bought through it; then the books of some fall below their
 stops one after another, and stay there. An exit needs a second valid read one second after the
 first, so `after_second_read_ms` is the whole way less that second: finding the fall, asking for the
-second read and leaving are all in it.
+second read and leaving are all in it. `begun_ms` ends when the exit is on record.
 """
 
 import argparse
@@ -48,11 +48,19 @@ REFUSED = Statement(
     FROM signals GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10
     """
 )
+UNFINISHED = Statement("SELECT count(*) AS n FROM signals WHERE finished_at IS NULL")
+BEGUN = Statement(
+    """
+    SELECT p.token_id, min(e.began_at) AS began_at
+    FROM exits e JOIN positions p USING (position_id) GROUP BY 1
+    """
+)
 CENT, DEPTH = 10_000, 20_000 * MICROS
 BID, FALLEN_BID = 50 * CENT - CENT, 40 * CENT
 EVERY_MS = 1000  # between two falls
-BATCH = 40  # signals at once
-BATCH_S = 3.0
+BATCH = 40  # signals at once; the next ones when these have ended
+BATCH_MAX_S = 15.0
+LOOK_S = 0.5
 AFTER_S = 20.0  # for the last exit to arrive
 READS_APART_MS = ExitRules().reads_apart / timedelta(milliseconds=1)
 
@@ -100,7 +108,18 @@ async def buy_all(stand: Stand, ready_at_ms: float, batch: int = BATCH) -> int:
         wanted = [token for token in stand.tokens if token.token_id not in known]
         for token in wanted[:batch]:
             await stand.store.record_signal(make_signal(token), now())
-        await asyncio.sleep(BATCH_S)
+        await _until_finished(stand)
+
+
+async def _until_finished(stand: Stand) -> None:
+    """Wait for the signals that run: more at once than the machine can take are all too old."""
+    give_up_at = time.monotonic() + BATCH_MAX_S
+    await asyncio.sleep(LOOK_S)
+    while time.monotonic() < give_up_at:
+        (row,) = await stand.store.lane.rows(UNFINISHED)
+        if not row["n"]:
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 async def exits_at_venue(stand: Stand) -> dict[TokenId, int]:
@@ -129,6 +148,8 @@ async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object
         arrived = await exits_at_venue(stand)
     falls = {token: started_ms + ms for token, ms in zip(tokens, falls_ms, strict=True)}
     whole = [arrived[token] - at for token, at in falls.items() if token in arrived]
+    begun = {row["token_id"]: row["began_at"] for row in await stand.store.lane.rows(BEGUN)}
+    begun_ms = {token: at.timestamp() * 1000 for token, at in begun.items()}
     refused = await stand.store.lane.rows(REFUSED)
     return {
         "positions_open": bought,
@@ -138,6 +159,8 @@ async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object
         "sold_without_a_fall": len(arrived.keys() - falls.keys()),
         "whole_ms": marks(whole),
         "after_second_read_ms": marks([ms - READS_APART_MS for ms in whole]),
+        "begun_ms": marks([begun_ms[token] - at for token, at in falls.items() if token in begun]),
+        "begun_to_venue_ms": marks([at - begun_ms[token] for token, at in arrived.items()]),
     }
 
 
@@ -159,7 +182,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--positions", type=int, default=1000)
     parser.add_argument("--stops", type=int, default=200)
-    parser.add_argument("--ready", type=int, default=300, help="s of the tape until books fall")
+    parser.add_argument("--ready", type=int, default=360, help="s of the tape until books fall")
     parser.add_argument("--every", type=int, default=EVERY_MS, help="ms between two falls")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="20 positions, 10 stops, 60 s")
