@@ -15,6 +15,7 @@ from storage.audit import (
     SignalCounts,
     count_left,
     count_signals,
+    list_worthless,
     measure_latency,
     sum_cash,
     sum_orders,
@@ -255,7 +256,11 @@ def _fills_delta(ours: Sequence[OrderSum], theirs: VenueOrders) -> Decimal:
 
 
 async def _ledger_delta(subject: ReportSubject) -> Decimal:
-    """Return our cash less the venue's, plus every token's difference at a dollar a share."""
+    """Return our cash less the venue's, plus every token's difference at a dollar a share.
+
+    Shares of a lost outcome are nothing to us and stay at the venue, until somebody gives them
+    back beside the outcome that won: they count on neither side.
+    """
     wallets = await _fetch_rows(subject.venue_url, "/_paper/wallets")
     venue = next((w for w in wallets if str(w["address"]).lower() == subject.wallet), None)
     cash = await sum_cash(subject.store, subject.wallet)
@@ -265,7 +270,8 @@ async def _ledger_delta(subject: ReportSubject) -> Decimal:
     theirs = venue["tokens"] if venue is not None else {}
     assert isinstance(theirs, dict), "expected tokens as an object"
     held = {str(token): Decimal(str(size)) for token, size in theirs.items()}
-    tokens = shares.keys() | held.keys()
+    lost = await list_worthless(subject.store, subject.wallet)
+    tokens = (shares.keys() | held.keys()) - lost
     drift = sum((abs(shares.get(t, ZERO) - held.get(t, ZERO)) for t in tokens), ZERO)
     venue_cash = Decimal(str(venue["cash"])) if venue is not None else ZERO
     difference = cash - venue_cash

@@ -141,6 +141,15 @@ async def sum_shares(db: Database, wallet: Wallet) -> Mapping[TokenId, Shares]:
         return {TokenId(token): Shares(size) for token, size in rows if size > 0}
 
 
+async def list_worthless(db: Database, wallet: Wallet) -> frozenset[TokenId]:
+    """Return the tokens of our positions that a result has made worth nothing."""
+    query = select(positions.c.token_id).where(
+        positions.c.user_address == wallet, positions.c.payout == 0
+    )
+    async with db.transaction() as connection:
+        return frozenset(map(TokenId, await connection.scalars(query)))
+
+
 async def count_left(db: Database) -> tuple[int, int]:
     """Return how many positions are not over, and how many reservations are not released."""
     open_positions = select(func.count()).select_from(positions).where(OVER)

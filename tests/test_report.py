@@ -18,6 +18,7 @@ from tests.storage.builders import (
     bought,
     entry,
     order_hash,
+    price,
     reserved,
     trade,
     usd,
@@ -163,6 +164,22 @@ async def test_money_and_tokens_that_differ_are_told(
     report = await make_report(subject)
     assert report.ledger_delta_usd == Decimal(delta)
     assert not replace(report, positions_open=0, workflows_left=0).balances
+
+
+@pytest.mark.parametrize("payout", ["0", "1"])
+async def test_lost_shares_that_lie_at_the_venue_or_do_not_are_no_difference(
+    subject: ReportSubject, venue: Venue, payout: str
+) -> None:
+    (position,) = await subject.store.list_open()
+    await subject.store.settle_resolution(
+        position.position_id, price(payout), redeemed=True, now=NOW
+    )
+    venue.cash = str(9950 + 100 * Decimal(payout))
+    venue.tokens = {YES: "100"}
+    report = await make_report(subject)
+    assert report.ledger_delta_usd == 100 * Decimal(payout), "a share that won was not paid"
+    venue.tokens = {}
+    assert (await make_report(subject)).ledger_delta_usd == 0
 
 
 async def test_the_play_is_read_from_the_venue(venue: Venue) -> None:

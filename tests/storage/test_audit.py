@@ -4,6 +4,7 @@ from storage.audit import (
     count_left,
     count_signals,
     list_finished,
+    list_worthless,
     measure_latency,
     sum_cash,
     sum_orders,
@@ -19,14 +20,16 @@ from tests.storage.builders import (
     bought,
     entry,
     later,
+    price,
     reserved,
     signal,
     sold,
     trade,
 )
-from trading.types import Reason, Refusal, Settlement, SignalId, SignalState
+from trading.types import Reason, Refusal, Settlement, SignalId, SignalState, Wallet
 
 BEFORE = later(-60)
+OTHER_WALLET = Wallet("0x" + "9" * 40)
 WIDE = Refusal(Reason.SPREAD_TOO_WIDE, {})
 
 
@@ -66,6 +69,22 @@ async def test_cash_and_shares_are_those_of_the_ledger_and_the_positions(
     assert await sum_shares(funded, WALLET) == {}
     assert await sum_realised(funded, BEFORE) == Decimal("9.5")
     assert await count_left(funded) == (0, 0)
+
+
+async def test_shares_of_an_outcome_that_lost_are_worthless_once_that_is_known(
+    funded: PostgresStore,
+) -> None:
+    lost = await bought(funded)
+    assert await list_worthless(funded, WALLET) == frozenset()
+    await funded.settle_resolution(lost.position_id, price(0), redeemed=False, now=NOW)
+    assert await list_worthless(funded, WALLET) == {YES}
+    assert await list_worthless(funded, OTHER_WALLET) == frozenset()
+
+
+async def test_shares_that_are_paid_are_not_worthless(funded: PostgresStore) -> None:
+    paid = await bought(funded)
+    await funded.settle_resolution(paid.position_id, price("0.5"), redeemed=True, now=NOW)
+    assert await list_worthless(funded, WALLET) == frozenset()
 
 
 async def test_a_reservation_that_is_not_released_is_left(funded: PostgresStore) -> None:
