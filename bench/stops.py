@@ -56,7 +56,7 @@ BEGUN = Statement(
     """
 )
 CENT, DEPTH = 10_000, 20_000 * MICROS
-BID, FALLEN_BID = 50 * CENT - CENT, 40 * CENT
+BID, FALLEN_BID = 50 * CENT - CENT, 42 * CENT  # bought at 0.51: the stop is at 0.43
 EVERY_MS = 1000  # between two falls
 BATCH = 40  # signals at once; the next ones when these have ended
 BATCH_MAX_S = 15.0
@@ -182,7 +182,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--positions", type=int, default=1000)
     parser.add_argument("--stops", type=int, default=200)
-    parser.add_argument("--ready", type=int, default=360, help="s of the tape until books fall")
+    parser.add_argument("--ready", type=int, default=450, help="s of the tape until books fall")
     parser.add_argument("--every", type=int, default=EVERY_MS, help="ms between two falls")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="20 positions, 10 stops, 60 s")

@@ -24,9 +24,9 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
 
 @pytest_asyncio.fixture(scope="module")
 async def venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VenueAccess]:
-    """The local venue as a process of its own, with a market that stays open for an hour."""
+    """The local venue as a process of its own, with a market that stays open for hours."""
     home = tmp_path_factory.mktemp("venue")
-    async with running_venue(home, "--speed", "0.015", "--bankroll", "1000000") as access:
+    async with running_venue(home, "--speed", "0.005", "--bankroll", "1000000") as access:
         yield access
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 import pytest
 
@@ -88,7 +89,9 @@ async def test_after_temporal_worker_and_listener_were_killed_a_stop_is_kept_wit
         assert 0 < fell_s + took_s - killed_s <= GUARDED_S, (killed_s, fell_s, took_s)
         await scene.assert_left_once(WITHIN_S, closed={closed: "OPERATOR"})
         sales = await scene.sales()
-        assert len(sales) == len({order["token_id"] for order in sales}), sales
+        filled = [order["token_id"] for order in sales if Decimal(order["matched"]) > 0]
+        assert sorted(filled) == sorted({*filled}), sales
+        assert sum(order["token_id"] == closed for order in sales) == 1, "it was in flight"
 
 
 async def begin_slow_exit(scene: Scene) -> TokenId:
