@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from paper.catalogue import list_catalogue
+from paper.catalogue import Catalogue
 from paper.data_faults import FailingData
 from paper.data_holdings import Holdings
 from paper.data_moves import MoveDesk
@@ -132,6 +132,7 @@ class DataApi:
 
     def __init__(self, venue: Venue, trades: PublicTrades, holdings: Holdings) -> None:
         self._venue = venue
+        self._catalogue = Catalogue(venue)
         self._trades = trades
         self._holdings = holdings
 
@@ -274,6 +275,6 @@ class DataApi:
             return None
         return {
             entry.market.condition_id.lower()
-            for entry in list_catalogue(self._venue).markets
+            for entry in self._catalogue.markets
             if str(entry.event_id) in ids
         }

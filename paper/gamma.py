@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from paper.catalogue import ListedEvent, ListedMarket, list_catalogue
+from paper.catalogue import Catalogue, ListedEvent, ListedMarket
 from paper.gamma_filters import Quoted, select_events, select_markets, sort_markets
 from paper.gamma_rows import event_row, market_row, quote
 from paper.query import Page, QueryError, integer, next_cursor, page
@@ -47,10 +47,11 @@ def _route(answer: Callable[[web.Request], web.Response]) -> Route:
 
 
 class Gamma:
-    """Answers about the catalogue; nothing is kept between two requests."""
+    """Answers about the catalogue; of it nothing but its numbers is kept between two requests."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._catalogue = Catalogue(venue)
 
     def markets_keyset(self, request: web.Request) -> web.Response:
         """List markets by cursor."""
@@ -99,28 +100,28 @@ class Gamma:
         return self._one_event(lambda event: event.slug.lower() == wanted)
 
     def _markets(self, request: web.Request) -> list[Quoted]:
-        selected = select_markets(request, list_catalogue(self._venue))
+        selected = select_markets(request, self._catalogue)
         quoted = [Quoted(listed, quote(self._venue, listed.market)) for listed in selected]
         return sort_markets(request, quoted)
 
     def _events(self, request: web.Request) -> list[ListedEvent]:
-        return select_events(request, list_catalogue(self._venue))
+        return select_events(request, self._catalogue)
 
     def _one_market(self, is_wanted: Callable[[ListedMarket], bool]) -> web.Response:
-        listed = _newest(list_catalogue(self._venue).markets, is_wanted)
+        listed = _newest(self._catalogue.markets, is_wanted)
         if listed is None:
             return _not_found()
         quoted = Quoted(listed, quote(self._venue, listed.market))
         return web.json_response(self._market_rows([quoted])[0])
 
     def _one_event(self, is_wanted: Callable[[ListedEvent], bool]) -> web.Response:
-        event = _newest(list_catalogue(self._venue).events, is_wanted)
+        event = _newest(self._catalogue.events, is_wanted)
         return _not_found() if event is None else web.json_response(self._event_row(event))
 
     def _market_rows(self, found: Sequence[Quoted]) -> list[dict[str, object]]:
-        events = list_catalogue(self._venue).events
+        event_of = self._catalogue.event
         return [
-            market_row(quoted.listed, quoted.quote, events[quoted.listed.event_id - 1])
+            market_row(quoted.listed, quoted.quote, event_of(quoted.listed.event_id))
             for quoted in found
         ]
 

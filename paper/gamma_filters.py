@@ -38,6 +38,8 @@ SELECTORS: dict[str, Callable[[ListedMarket], set[str]]] = {
     "version": lambda listed: {version(listed.market)},
 }
 
+TOKEN_SELECTORS = ("clob_token_ids", "position_ids")
+
 
 def _tokens(listed: ListedMarket, wanted_version: str) -> set[str]:
     return set(listed.market.token_ids) if version(listed.market) == wanted_version else set()
@@ -51,9 +53,10 @@ def select_markets(request: web.Request, catalogue: Catalogue) -> list[ListedMar
     """
     is_closed = boolean(request, "closed", default=False)
     chosen = [(values(request, name), read) for name, read in SELECTORS.items()]
+    tokens = [token for name in TOKEN_SELECTORS for token in values(request, name)]
     return [
         listed
-        for listed in catalogue.markets
+        for listed in (catalogue.of_tokens(tokens) if tokens else catalogue.markets)
         if listed.market.closed is is_closed
         and all(not wanted or read(listed).intersection(wanted) for wanted, read in chosen)
     ]

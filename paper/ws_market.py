@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from paper.catalogue import list_catalogue
+from paper.catalogue import Catalogue
 from paper.fanout import Fanout
 from paper.faults import Fault, Point
 from paper.market_faults import FALSE_BOOKS, NO_SNAPSHOT, false_book, truth_after_s
@@ -99,6 +99,7 @@ class MarketFeed:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._catalogue = Catalogue(venue)
         self._replicas: dict[str, Replica] = {}
         self._lines = Lines(venue.faults, Point.MARKET_STREAM)
         self.sockets: OpenSockets[MarketSession] = OpenSockets()
@@ -251,9 +252,7 @@ class MarketFeed:
         self._replicas.pop(market.condition_id, None)
 
     def _gamma_id(self, market: Market) -> str:
-        listed = list_catalogue(self._venue).markets
-        found = (one for one in listed if one.market.condition_id == market.condition_id)
-        return next((str(one.market_id) for one in found), "")
+        return str(self._catalogue.list_market(market).market_id)
 
     def _watchers(self, token_ids: Iterable[str]) -> list[MarketSession]:
         wanted = tuple(token_ids)

@@ -3,14 +3,14 @@ from dataclasses import replace
 
 from polymarket.models.gamma.market import Market as ClientMarket
 
-from paper.catalogue import list_catalogue
+from paper.catalogue import Catalogue
 from paper.gamma_rows import event_row, market_row, quote
 from paper.model import MICROS, Level
 from tests.paper.told_venue import CONDITION, CONDITION_V3, NO, YES, YES_V3, ToldVenue
 
 
 def row_of(venue: ToldVenue, number: int = 0) -> dict[str, object]:
-    listed = list_catalogue(venue).markets[number]
+    listed = Catalogue(venue).markets[number]
     return market_row(listed, quote(venue, listed.market))
 
 
@@ -63,6 +63,6 @@ def test_a_resolved_market_shows_its_payouts() -> None:
 def test_an_event_adds_its_markets_up() -> None:
     venue = ToldVenue()
     venue.listed[1] = replace(venue.listed[1], event_slug="up-or-down-event", neg_risk=True)
-    [event] = list_catalogue(venue).events
+    [event] = Catalogue(venue).events
     row = event_row(event, [quote(venue, listed.market) for listed in event.markets])
     assert (row["title"], row["negRisk"], row["volume"]) == ("Up or down event", True, 2469.12)

@@ -163,11 +163,12 @@ async def test_openings_and_results_are_told_to_who_asked_for_the_extra_events()
     async with open_feeds() as desk:
         socket = await desk.socket("/ws/market", CUSTOM)
         await next_frame(socket)
-        desk.venue.tell(MarketOpened(a_market("0x" + "09" * 32, ("9", "10"))))
+        desk.venue.listed.append(a_market("0x" + "09" * 32, ("9", "10")))
+        desk.venue.tell(MarketOpened(desk.venue.listed[-1]))
         desk.venue.tell(MarketResolved(desk.venue.resolve((0, MICROS))))
         opened, resolved = await next_frame(socket), await next_frame(socket)
         assert (opened["event_type"], opened["assets_ids"]) == ("new_market", ["9", "10"])
-        assert (opened["id"], resolved["id"]) == ("", "1")
+        assert (opened["id"], resolved["id"]) == ("3", "1")
         assert (resolved["winning_asset_id"], resolved["winning_outcome"]) == (NO, "Down")
         assert parse_market_event(opened).type == "new_market"
         assert parse_market_event(resolved).type == "market_resolved"
