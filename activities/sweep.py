@@ -94,6 +94,7 @@ class SweepActivities:
         self._clock = clock
         self._pause = pause
         self._turn = 0
+        self._asked_owners_at: datetime | None = None
 
     @activity.defn
     async def sweep(self) -> Sweep:
@@ -175,21 +176,30 @@ class SweepActivities:
 
     async def _scene(self) -> _Scene:
         """Read the records before asking who runs: an owner ends its work before itself."""
-        ports, old = self._ports, self._clock() - self._rules.young
+        ports, now = self._ports, self._clock()
+        old = now - self._rules.young
         signals = await ports.orphans.list_running_signals(old, self._rules.signals_max)
         orders = await ports.orphans.list_loose_orders(self._rules.orders_max)
-        positions = [p for p in await ports.positions.list_open() if _needs_owner(p, old)]
+        is_due = self._is_owner_look_due(now)
+        held = await ports.positions.list_open() if is_due else ()
+        positions = [p for p in held if _needs_owner(p, old)]
         trades = {s.signal.signal_id for s in signals}
         trades |= {o.signal_id for o in orders if o.signal_id is not None}
         owned = {p.position_id for p in positions}
         owned |= {o.position_id for o in orders if o.signal_id is None}
-        return _Scene(
+        scene = _Scene(
             signals,
             orders,
             positions,
             await ports.owners.running_trades(trades),
             await ports.owners.running_positions(owned),
         )
+        self._asked_owners_at = now if is_due else self._asked_owners_at
+        return scene
+
+    def _is_owner_look_due(self, now: datetime) -> bool:
+        asked_at = self._asked_owners_at
+        return asked_at is None or now >= asked_at + self._rules.owners_every
 
     def _turn_of(self, scene: _Scene) -> Sequence[LooseOrder]:
         """Choose a batch of what is nobody's; when there is more, the next pass goes on after it.

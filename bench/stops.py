@@ -5,16 +5,19 @@
 The whole stack runs. Every position is bought through it; then the books of some fall below their
 stops one after another, and stay there. An exit needs a second valid read one second after the
 first, so `after_second_read_ms` is the whole way less that second: finding the fall, asking for the
-second read and leaving are all in it. `begun_ms` ends when the exit is on record.
+second read and leaving are all in it. The stages of the way follow one another: `begun_ms` from
+the fall until the exit is on record, `committed_ms` until its order is, `sent_ms` until the right
+to send it is, `received_ms` until the venue has it.
 """
 
 import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -49,10 +52,14 @@ REFUSED = Statement(
     """
 )
 UNFINISHED = Statement("SELECT count(*) AS n FROM signals WHERE finished_at IS NULL")
-BEGUN = Statement(
+EXITS = Statement(
     """
-    SELECT p.token_id, min(e.began_at) AS began_at
-    FROM exits e JOIN positions p USING (position_id) GROUP BY 1
+    SELECT p.token_id, e.began_at, i.created_at AS committed_at, o.first_sent_at AS sent_at
+    FROM exits e
+    JOIN positions p USING (position_id)
+    JOIN intents i ON i.position_id = e.position_id AND i.exit_epoch = e.exit_epoch
+    JOIN orders o USING (intent_id)
+    WHERE i.attempt = 1 AND o.first_sent_at IS NOT NULL
     """
 )
 CENT, DEPTH = 10_000, 20_000 * MICROS
@@ -62,6 +69,7 @@ BATCH = 40  # signals at once; the next ones when these have ended
 BATCH_MAX_S = 15.0
 LOOK_S = 0.5
 AFTER_S = 20.0  # for the last exit to arrive
+SLOWEST = 8  # exits that are told of in stages
 READS_APART_MS = ExitRules().reads_apart / timedelta(milliseconds=1)
 
 
@@ -135,21 +143,22 @@ async def exits_at_venue(stand: Stand) -> dict[TokenId, int]:
 
 
 async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object]:
-    """Buy, wait for the fall, and hold the exits that arrived against it."""
+    """Buy, wait for the falls, and hold the exits that arrived against them."""
     started_ms = await play_started_ms(stand)
     bought = await buy_all(stand, started_ms + options.ready * 1000)
     falls_ms = falls_of(options.stops, options.ready, options.every)
     tokens = (await list_tokens(stand.venue_url))[: options.stops]
     last_ms = started_ms + falls_ms[-1] + options.every
-    deadline = time.monotonic() + (last_ms / 1000 - now().timestamp()) + AFTER_S
+    await asyncio.sleep(max(last_ms / 1000 - now().timestamp(), 0))  # asks nothing meanwhile
     arrived: dict[TokenId, int] = {}
+    deadline = time.monotonic() + AFTER_S
     while len(arrived) < len(tokens) and time.monotonic() < deadline:
         await asyncio.sleep(2)
         arrived = await exits_at_venue(stand)
     falls = {token: started_ms + ms for token, ms in zip(tokens, falls_ms, strict=True)}
+    exits = [row for row in await stand.store.lane.rows(EXITS) if row["token_id"] in falls]
+    ways = [Way.of(row, falls, arrived) for row in exits if row["token_id"] in arrived]
     whole = [arrived[token] - at for token, at in falls.items() if token in arrived]
-    begun = {row["token_id"]: row["began_at"] for row in await stand.store.lane.rows(BEGUN)}
-    begun_ms = {token: at.timestamp() * 1000 for token, at in begun.items()}
     refused = await stand.store.lane.rows(REFUSED)
     return {
         "positions_open": bought,
@@ -159,9 +168,30 @@ async def measure(stand: Stand, options: argparse.Namespace) -> dict[str, object
         "sold_without_a_fall": len(arrived.keys() - falls.keys()),
         "whole_ms": marks(whole),
         "after_second_read_ms": marks([ms - READS_APART_MS for ms in whole]),
-        "begun_ms": marks([begun_ms[token] - at for token, at in falls.items() if token in begun]),
-        "begun_to_venue_ms": marks([at - begun_ms[token] for token, at in arrived.items()]),
+        **{f"{stage}_ms": marks([getattr(way, stage) for way in ways]) for stage in Way._fields},
+        "slowest_ms": sorted(ways, key=sum, reverse=True)[:SLOWEST],
     }
+
+
+class Way(NamedTuple):
+    """The stages of one exit in ms, each from the one before it; the first from the fall."""
+
+    begun: float
+    committed: float
+    sent: float
+    received: float
+
+    @classmethod
+    def of(
+        cls, row: Mapping[str, Any], falls: Mapping[TokenId, float], arrived: Mapping[TokenId, int]
+    ) -> "Way":
+        """Take the stages from the records and from the venue."""
+        begun, committed, sent = (
+            row[name].timestamp() * 1000 for name in ("began_at", "committed_at", "sent_at")
+        )
+        fell, received = falls[row["token_id"]], arrived[row["token_id"]]
+        stages = (begun - fell, committed - begun, sent - committed, received - sent)
+        return cls(*(round(stage, 1) for stage in stages))
 
 
 async def run(options: argparse.Namespace) -> dict[str, object]:

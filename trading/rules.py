@@ -179,6 +179,7 @@ class SweepRules:
     """How what nobody owns is looked for, and how long it is left to an owner that may come."""
 
     every: timedelta = timedelta(seconds=2)
+    owners_every: timedelta = timedelta(seconds=10)  # of positions: asking lists every workflow
     sweep_for: timedelta = timedelta(minutes=10)  # then another run goes on
     young: timedelta = timedelta(seconds=10)  # a signal or position whose owner may be starting
     sender_ends_within: timedelta = timedelta(seconds=10)

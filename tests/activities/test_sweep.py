@@ -108,6 +108,26 @@ async def test_a_position_without_a_workflow_is_owned_again_and_its_exit_ends(
     assert not await desk.reserved()
 
 
+async def test_owners_of_positions_are_asked_for_now_and_then_and_soon_after_nobody_knew(
+    desk: Desk,
+) -> None:
+    position = await desk.opened()
+    await running(desk)
+    register = Register({SIGNAL}, {position.position_id})
+    sweeper = desk.sweeper(register)
+    await desk.env.run(sweeper.look_once)
+    register.positions.clear()
+    desk.clock.advance(desk.rules.sweep.owners_every - SECOND)
+    assert (await desk.env.run(sweeper.look_once)).is_clean
+    desk.clock.advance(SECOND)
+    register.is_away = True
+    with pytest.raises(ConnectionError):
+        await desk.env.run(sweeper.look_once)
+    register.is_away = False
+    assert (await desk.env.run(sweeper.look_once)).positions == 1
+    assert register.positions == {position.position_id}
+
+
 async def test_a_position_that_holds_nothing_yet_needs_no_workflow(desk: Desk) -> None:
     await desk.committed()
     await running(desk)
