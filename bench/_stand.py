@@ -225,13 +225,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def percentile(numbers: list[float], rank: float) -> float:
+def percentile(numbers: Sequence[float], rank: float) -> float:
     """Return the nearest-rank percentile, 0 of nothing."""
     ordered = sorted(numbers)
     return ordered[min(len(ordered) - 1, int(rank * len(ordered)))] if ordered else 0.0
 
 
-def marks(numbers: list[float]) -> dict[str, float]:
+def marks(numbers: Sequence[float]) -> dict[str, float]:
     """Return n and the percentiles in ms."""
     ranks = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
     return {"n": len(numbers), **{k: round(percentile(numbers, r), 1) for k, r in ranks.items()}}

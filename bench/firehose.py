@@ -19,6 +19,7 @@ import resource
 import sys
 import tempfile
 import time
+from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -147,8 +148,8 @@ class TimedStore:
 
     def __init__(self, store: PostgresStore) -> None:
         self._store = store
-        self.fills_ms: list[float] = []
-        self.signals_ms: list[float] = []
+        self.fills_ms = array("d")  # eight bytes each: the memory that is measured is not its own
+        self.signals_ms = array("d")
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
@@ -228,8 +229,7 @@ async def _listen(access: VenueAccess, store: TimedStore, seconds: float) -> dic
     frames = count_frames()
     task = asyncio.create_task(follower.run(Wanted(frozenset(WHALES))))
     await asyncio.sleep(min(5.0, seconds / 4))  # warm-up
-    store.fills_ms.clear()
-    store.signals_ms.clear()
+    del store.fills_ms[:], store.signals_ms[:]
     frames.clear()
     began, cpu, memory = time.monotonic(), time.process_time(), [_resident_mb()]
     while (left := seconds - (time.monotonic() - began)) > 0:

@@ -63,7 +63,7 @@ class Follower:
         """Go on where an earlier process ended: know what it signalled, count what it did not."""
         now = self._clock()
         kept = await self._recorder.recall(
-            now - self._rules.remembered_for, self._rules.tallies_max
+            now - self._rules.remembered_for, self._rules.recalled_max
         )
         for each in kept:
             if each.signal_id is not None or each.skipped:

@@ -33,7 +33,8 @@ class AggregationRules:
     longest: timedelta = timedelta(seconds=1)  # from the first fill
     windows_max: int = 10_000  # open at once
     fills_max: int = 10_000  # of one window
-    tallies_max: int = 100_000  # transactions remembered, per wallet, token and side
+    tallies_max: int = 20_000  # transactions remembered, per wallet, token and side; the oldest go
+    recalled_max: int = 100_000  # stored fills read again after a restart
     remembered_for: timedelta = timedelta(hours=1)
 
 

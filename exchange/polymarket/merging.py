@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from trading.types import ZERO, Shares, Side, TokenId, Wallet, WhaleFill
 
-REMEMBERED_MAX = 50_000
-"""Keys kept; at the firehose's rate of followed fills this is days."""
+REMEMBERED_MAX = 20_000
+"""Keys kept: days of fills as followed wallets make them, and 13 minutes of 100 fills a second."""
 
 _Lot = tuple[str, Wallet, TokenId, Side]
 
