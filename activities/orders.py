@@ -31,8 +31,8 @@ CANCEL_EVERY = timedelta(seconds=2)
 EXPLAIN_FOR = timedelta(seconds=2)
 ONCE = timedelta(days=365)
 SIGNER_AGAIN = timedelta(milliseconds=500)
-AGAIN_FIRST = timedelta(seconds=1)
-AGAIN_MAX = timedelta(seconds=4)
+COPIES_APART = tuple(timedelta(seconds=pause) for pause in (1, 2, 4))
+"""Pauses after the first, second and every later copy of an order that got no useful answer."""
 _LEAVES_A_REST = frozenset({OrderState.CANCELLED, OrderState.VOID})
 
 
@@ -205,10 +205,11 @@ class OrderActivities:
         outcome = await self._post(intent, progress)
         progress = await self._ports.orders.fold(progress.order_hash, [outcome], self._clock())
         await self._halt_in_trouble(intent, outcome)
+        pause = COPIES_APART[min(progress.copies, len(COPIES_APART)) - 1]
         if outcome.kind is SubmitKind.NOT_NOW:
-            self._raise_for_retry(intent, NOT_NOW, outcome.text, _delay_of(outcome))
+            self._raise_for_retry(intent, NOT_NOW, outcome.text, _delay_of(outcome) or pause)
         if outcome.kind is SubmitKind.UNKNOWN:
-            self._raise_for_retry(intent, OUTCOME_UNKNOWN, outcome.text, None)
+            self._raise_for_retry(intent, OUTCOME_UNKNOWN, outcome.text, pause)
         return await self._report(intent, progress)
 
     async def _post(self, intent: Intent, progress: OrderProgress) -> SubmitOutcome:
@@ -259,17 +260,9 @@ class OrderActivities:
         ruling = Ruling(state, "not sent: the kill switch was pulled")
         return await self._ports.orders.fold(progress.order_hash, [ruling], self._clock())
 
-    def _raise_for_retry(
-        self, intent: Intent, kind: str, text: str, delay: timedelta | None
-    ) -> None:
-        """Ask for another try of the same bytes, unless its time is over.
-
-        Where the venue names no delay, tries come 1, 2 and 4 s apart, told by the order's age: so
-        an attempt that died with its worker delays none.
-        """
-        age = self._clock() - intent.created_at
-        if age < self._rules.retry_until:
-            delay = min(AGAIN_FIRST + age, AGAIN_MAX) if delay is None else delay
+    def _raise_for_retry(self, intent: Intent, kind: str, text: str, delay: timedelta) -> None:
+        """Ask for another try of the same bytes after a while, unless its time is over."""
+        if self._clock() < intent.created_at + self._rules.retry_until:
             raise ApplicationError(text, type=kind, next_retry_delay=delay)
 
     async def _listen(self, intent: Intent, progress: OrderProgress, watch: "_Watch") -> None:

@@ -105,6 +105,21 @@ async def test_the_same_bytes_leave_again_after_one_two_and_four_seconds(desk: D
     assert waits == [1, 2, 4, 4]
 
 
+async def test_the_pause_counts_from_the_answer_to_a_copy_however_old_the_order_is(
+    desk: Desk,
+) -> None:
+    order_hash = await desk.committed()
+    desk.clock.advance(4 * SECOND)
+    waits = []
+    for _ in range(2):
+        desk.venue.answer_with(Answer.LOST_BEFORE)
+        with pytest.raises(ApplicationError) as error:
+            await desk.orders.place_order(order_hash)
+        waits.append(error.value.next_retry_delay)
+        desk.clock.advance(2 * SECOND)  # a copy hangs as long as that
+    assert waits == [SECOND, 2 * SECOND]
+
+
 async def test_not_now_is_tried_again_when_the_venue_says_so(desk: Desk) -> None:
     order_hash = await desk.committed()
     desk.venue.script.retry_after_s = Decimal("1.5")

@@ -258,8 +258,8 @@ def begin_sending(tables: Tables, order_hash: OrderHash, epoch: int, now: dateti
         return False
     if row.intent.side is Side.BUY and _is_barred(tables, row.intent, now):
         return False
-    row.progress = replace(row.progress, state=OrderState.SENDING)
     row.posts += 1
+    row.progress = replace(row.progress, state=OrderState.SENDING, copies=row.posts)
     row.version += 1
     row.updated_at = now
     tables.watch("granted", (row, epoch))
@@ -317,7 +317,7 @@ def _raise_alarms(tables: Tables, row: OrderRow, before: OrderProgress, now: dat
 
 def load_progress(tables: Tables, order_hash: OrderHash) -> OrderProgress | None:
     row = tables.orders.get(order_hash)
-    return replace(row.progress, copies=row.posts) if row is not None else None
+    return row.progress if row is not None else None
 
 
 def apply_order(tables: Tables, order_hash: OrderHash, now: datetime) -> PositionRecord:
