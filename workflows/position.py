@@ -45,6 +45,7 @@ LEFT_ORDERS = "a new owner ends the orders of a lost one"
 REDEEMS = "a resolved position is redeemed by us"
 PLANNED = "an exit sells what was fixed when it began, and pages"
 AT_ONCE = "an exit that is asked for begins before the next look"
+WHOLE_AT_ONCE = "an exit of everything begins before the next look"
 CLEAN_UP = "exit"  # stands for an exit that an older run began
 
 
@@ -188,7 +189,7 @@ class PositionWorkflow:
                 review = await self._look()
 
     async def _live(self, review: PositionReview) -> bool:
-        """Do the next thing; True when an exit was asked for at rest, which begins at once."""
+        """Do the next thing; True when what was asked for at rest is to begin at once."""
         is_held = bool(self._held_by)
         is_due = review.exit_reason is not None and not is_held
         is_leaving = review.state is PositionState.EXITING
@@ -197,8 +198,18 @@ class PositionWorkflow:
         elif is_leaving or is_due or self._requests.may_begin(is_held=is_held):
             await self._leave(review)
         else:
-            return await self._rest(review) and workflow.patched(AT_ONCE)
+            return await self._rest(review) and self._begins_at_once()
         return False
+
+    def _begins_at_once(self) -> bool:
+        """Tell whether an exit begins before the next look.
+
+        One of everything does: nobody who comes later could want more. Who wants a share is taken
+        after a look, together with those who come meanwhile, so that all have one exit.
+        """
+        if workflow.patched(WHOLE_AT_ONCE):
+            return self._requests.wants_all(is_held=bool(self._held_by))
+        return workflow.patched(AT_ONCE)
 
     async def _look(self) -> PositionReview:
         """Review for the main loop: what is told from now on is news."""

@@ -41,6 +41,10 @@ class Requests:
         """Tell whether anything that waits may begin."""
         return self.has_a_persons if is_held else bool(self._waiting)
 
+    def wants_all(self, *, is_held: bool = False) -> bool:
+        """Tell whether somebody who may begin wants everything sold."""
+        return any(r.share == 1 for r in self._waiting if not is_held or is_a_persons(r))
+
     def take(self, *, is_held: bool = False) -> tuple[ExitRequest, ...]:
         """Return what may begin; the rest goes on waiting."""
         taken = tuple(r for r in self._waiting if not is_held or is_a_persons(r))

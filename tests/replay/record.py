@@ -253,6 +253,31 @@ async def record_booked_at_once(hall: Hall, shelf: Shelf) -> None:
     await shelf.put("position-booked-at-once", owner)
 
 
+async def record_left_at_rest(hall: Hall, shelf: Shelf) -> None:
+    """At rest: a whale's half begins after a look, a person's all at once."""
+    position = await hall.desk.opened()
+    owner = await hall.own(position.position_id)
+    signal_id = SignalId("sold")
+    await hall.desk.tell(signal_id, Side.SELL)
+    asked = ExitRequest(ExitReason.WHALE_EXIT, Decimal("0.5"), signal_id, who="whale")
+
+    async def is_at_rest() -> bool:
+        after = await hall.desk.position(position.position_id)
+        return after.state is PositionState.OPEN and after.stop_loss_price is not None
+
+    await until(is_at_rest)
+    await owner.signal(PositionWorkflow.request_exit, asked)
+
+    async def is_half() -> bool:
+        return (await hall.desk.position(position.position_id)).size < position.size
+
+    await until(is_half)
+    await asyncio.sleep(2)  # it rests again
+    await owner.execute_update(PositionWorkflow.close, ASKED)
+    await owner.result()
+    await shelf.put("position-left-at-rest", owner)
+
+
 async def record_overruled(hall: Hall, shelf: Shelf) -> None:
     """Held and released, sold in part, its levels moved, told of late fills, closed."""
     position = await hall.desk.opened()
@@ -364,6 +389,7 @@ RECORDERS = (
     record_reconciled,
     record_position_cancelled,
     record_booked_at_once,
+    record_left_at_rest,
     record_overruled,
     record_paged,
     record_redeemed,

@@ -83,6 +83,7 @@ def test_every_workflow_and_main_path_is_recorded() -> None:
         "position-cancel-refused",
         "position-booked-at-once",
         "position-closed",
+        "position-left-at-rest",
         "position-overruled",
         "position-paged",
         "position-redeemed",

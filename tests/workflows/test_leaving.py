@@ -100,6 +100,21 @@ async def test_stop_target_person_and_whale_at_once_are_one_exit(hall: Hall) -> 
     assert sum(order.matched for order in sales) == position.size
 
 
+async def test_who_wants_all_right_after_one_who_wants_a_share_has_the_same_exit(
+    hall: Hall,
+) -> None:
+    position = await hall.desk.opened()
+    whale = await sold_by(hall, "a", "0.5")
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+        await owner.signal(PositionWorkflow.request_exit, whale)
+        await owner.signal(PositionWorkflow.request_exit, CLOSE)
+        review = await owner.result()
+    assert (review.state, review.exit_epoch) == (PositionState.CLOSED, 1)
+    assert await hall.desk.state(whale.signal_id or "") is SignalState.FILLED
+
+
 async def test_what_the_chain_refuses_is_sold_again_by_the_same_exit(hall: Hall) -> None:
     position = await hall.desk.opened()
     script = hall.desk.venue.script

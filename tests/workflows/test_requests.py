@@ -35,3 +35,13 @@ def test_what_could_not_begin_waits_before_all_others() -> None:
     requests = Requests((SOLD,))
     requests.put_back((CLOSE,))
     assert requests.waiting == (CLOSE, SOLD)
+
+
+def test_who_wants_everything_is_known_among_those_who_may_begin() -> None:
+    requests = Requests((SOLD,))
+    assert not requests.wants_all()
+    requests.add(STOP)
+    assert requests.wants_all()
+    assert not requests.wants_all(is_held=True)
+    requests.add(CLOSE)
+    assert requests.wants_all(is_held=True)
