@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -98,7 +98,16 @@ def test_a_planted_bug_is_caught(home: Path) -> None:
     rmtree(home.parent)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Begin processes that heed Ctrl-C, also where the tests themselves run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.acceptance
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_is_interrupted_leaves_no_process(home: Path) -> None:
     process = begin(home, "--trades", "50", "--kills", "5")
     give_up_at = time.monotonic() + STARTED_S
