@@ -203,7 +203,7 @@ def mirror(
 ) -> Mirror:
     """Compare what we hold because of a whale with what is left of the whale's own stake.
 
-    A lot is reduced by every reduction after the whale's purchase that it copies, and by what we
+    A lot is reduced by every reduction since the whale's purchase that it copies, and by what we
     sold for other reasons. The result depends on everything known now and on no history of
     asking: what an earlier answer left unsold is owed again, and what is repeated owes nothing.
 
@@ -241,9 +241,12 @@ def _turn_of(fill: LotFill) -> tuple[datetime, bool, bool]:
 
 
 def kept_since(at: datetime, reductions: Iterable[Reduction]) -> Decimal:
-    """Return the share of a stake of that time which is left after all later reductions."""
+    """Return the share of a stake of that time which is left after all that reduced it.
+
+    Times are whole seconds: within one second the purchase came first, as `fold_moves` has it.
+    """
     kept = ONE
     for reduction in reductions:
-        if reduction.at > at:
+        if reduction.at >= at:
             kept *= ONE - reduction.share
     return kept

@@ -43,6 +43,7 @@ async def test_a_whale_that_merges_half_takes_half_of_our_lot_along(folder: Path
         await run.until_playing()
         (entry,) = await run.until_ordered()
         assert entry["side"] == "BUY"
+        await run.until(lambda: "FILLED" in run.told(), READY_S, "our lot")
         await merge(run, entry["condition_id"], BOUGHT // 2)
         _, sale = await ordered(run, 2)
         ended = await run.ended(READY_S * 2)

@@ -142,11 +142,19 @@ def test_a_lot_keeps_what_is_left_of_the_stake_it_copies() -> None:
         ]
     )
     assert kept_since(at(1), stake.reductions) == Decimal("0.30")
-    assert kept_since(at(2), stake.reductions) == Decimal("0.6")
-    assert kept_since(at(4), stake.reductions) == 1
+    assert kept_since(at(3), stake.reductions) == Decimal("0.6")
+    assert kept_since(at(5), stake.reductions) == 1
     found = mirror([buy(10, 1), buy(20, 3)], stake.reductions)
     assert found == Mirror(Decimal("0.5"), Shares(Decimal(30)), Shares(Decimal("15.00")))
     assert found.owed == 15
+
+
+def test_what_a_whale_buys_and_gives_up_within_a_second_is_left_too() -> None:
+    """As one does who buys both outcomes and merges them in the same block."""
+    moves = [move(MoveKind.BUY, 100, 1), move(MoveKind.MERGE, 50, 1)]
+    assert mirror([buy(10, 1)], fold_moves(moves).reductions).owed == 5
+    whole = [move(MoveKind.BUY, 100, 1), move(MoveKind.SELL, 100, 1)]
+    assert mirror([buy(10, 1)], fold_moves(whole).reductions).target == 0
 
 
 def test_what_was_sold_for_the_whale_is_owed_no_more() -> None:
