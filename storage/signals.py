@@ -15,7 +15,6 @@ from storage.port import StorageError, StoredSignal
 from storage.reviews import Review, ReviewKind, open_review
 from storage.rows import read_signal
 from storage.statements import Statement, run, run_one
-from storage.whale_fills import mark_signalled
 from trading.rules import OrderRules
 from trading.types import (
     Reason,
@@ -31,15 +30,28 @@ CLAIM = timedelta(seconds=2)
 CHANNEL = "signals"
 EXPIRED_MAX = 1000  # in one statement
 
-_INSERT = Statement(
-    """
+_STORE = """
     INSERT INTO signals (signal_id, wallet, token_id, side, size, price, fill_count, traded_at,
         detected_at, source, transaction_hash, state, committed_at, replays_signal_id)
     VALUES (:signal_id, :wallet, :token_id, :side, :size, :price, :fill_count, :traded_at,
         :detected_at, :source, :transaction_hash, 'WAITING', :committed_at, :replays_signal_id)
     ON CONFLICT DO NOTHING RETURNING signal_id
-    """
+"""
+_INSERT = Statement(_STORE)
+_RECORD = Statement(
+    f"""
+    WITH marked AS (
+        UPDATE trades SET signal_id = :signal_id
+        WHERE trader_address = :wallet AND token_id = :token_id AND side = :side
+        AND transaction_hash = ANY(CAST(:told_in AS text[])) AND signal_id IS NULL
+    ), stored AS ({_STORE}), seen AS (
+        UPDATE whales SET last_active = greatest(last_active, :traded_at)
+        WHERE address = :wallet AND EXISTS (SELECT FROM stored)
+    )
+    SELECT pg_notify('{CHANNEL}', signal_id) FROM stored
+    """  # noqa: S608 - made of our own words
 )
+"""What is stored of the transactions is marked whichever source told it: the largest counted."""
 _CLAIM = Statement(
     """
     UPDATE signals SET claimed_by = :claimant, claimed_until = :claimed_until
@@ -83,11 +95,6 @@ _RELEASE = Statement(
     WHERE signal_id = :signal_id AND state = 'WAITING'
     """
 )
-_SEEN = Statement(
-    """
-    UPDATE whales SET last_active = greatest(last_active, :traded_at) WHERE address = :wallet
-    """
-)
 _HOLD = Statement("SELECT signal_id FROM signals WHERE signal_id = :signal_id FOR NO KEY UPDATE")
 _ORDERED = Statement("SELECT intent_id FROM intents WHERE signal_id = :signal_id LIMIT 1")
 _END = Statement(
@@ -116,48 +123,42 @@ _INPUTS = Statement("SELECT inputs FROM decisions WHERE signal_id = :signal_id A
 
 
 async def record_signal(
-    db: Database, signal: WhaleSignal, now: datetime, fills: Sequence[WhaleFill] = ()
+    db: QuickDatabase, signal: WhaleSignal, now: datetime, fills: Sequence[WhaleFill] = ()
 ) -> bool:
     """Commit a signal with the mark on its fills, notify `signals`; False when it was there."""
-    async with db.transaction() as connection:
-        if fills:
-            await mark_signalled(connection, signal, fills)
-        if not await insert_signal(connection, signal, now):
-            return False
-        await run(connection, _SEEN, wallet=signal.wallet, traded_at=signal.traded_at)
-        return True
+    told_in = sorted({fill.transaction_hash for fill in fills})
+    return await db.lane.row(_RECORD, told_in=told_in, **_columns(signal, now, None)) is not None
 
 
 async def insert_signal(
-    connection: AsyncConnection,
-    signal: WhaleSignal,
-    now: datetime,
-    replays: SignalId | None = None,
+    connection: AsyncConnection, signal: WhaleSignal, now: datetime, replays: SignalId
 ) -> bool:
-    """Commit a WAITING signal and ring for the dispatchers; False when it was there before.
+    """Commit a WAITING signal that decides another anew and ring for the dispatchers.
 
-    `replays` is the signal that it decides anew.
+    Return False when it was there before.
     """
-    stored = await run(
-        connection,
-        _INSERT,
-        signal_id=signal.signal_id,
-        wallet=signal.wallet,
-        token_id=signal.token_id,
-        side=signal.side,
-        size=signal.size,
-        price=signal.price,
-        fill_count=signal.fill_count,
-        traded_at=signal.traded_at,
-        detected_at=signal.detected_at,
-        source=signal.source,
-        transaction_hash=signal.transaction_hash,
-        committed_at=now,
-        replays_signal_id=replays,
-    )
+    stored = await run(connection, _INSERT, **_columns(signal, now, replays))
     if stored:
         await ring(connection, CHANNEL, signal.signal_id)
     return bool(stored)
+
+
+def _columns(signal: WhaleSignal, now: datetime, replays: SignalId | None) -> dict[str, object]:
+    return {
+        "signal_id": signal.signal_id,
+        "wallet": signal.wallet,
+        "token_id": signal.token_id,
+        "side": signal.side,
+        "size": signal.size,
+        "price": signal.price,
+        "fill_count": signal.fill_count,
+        "traded_at": signal.traded_at,
+        "detected_at": signal.detected_at,
+        "source": signal.source,
+        "transaction_hash": signal.transaction_hash,
+        "committed_at": now,
+        "replays_signal_id": replays,
+    }
 
 
 async def claim_signals(

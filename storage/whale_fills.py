@@ -5,17 +5,30 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP
 
 from sqlalchemy import ColumnElement, and_, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.lane import QuickDatabase
 from storage.port import KeptFill
 from storage.rows import read_whale_fill
-from storage.tables import tokens, trades
-from trading.types import MICRO, Reason, WhaleFill, WhaleSignal
+from storage.statements import Statement
+from storage.tables import trades
+from trading.types import MICRO, Reason, WhaleFill
+
+_RECORD = Statement(
+    """
+    INSERT INTO trades (condition_id, trader_address, token_id, side, size, price,
+        transaction_hash, log_index, block_number, order_hash, is_taker, source, ordinal,
+        timestamp, seen_at, removed)
+    VALUES ((SELECT condition_id FROM tokens WHERE token_id = :token_id), :wallet, :token_id,
+        :side, :size, :price, :transaction_hash, :log_index, :block_number, :order_hash,
+        :is_taker, :source, :ordinal, :timestamp, :seen_at, :removed)
+    ON CONFLICT DO NOTHING RETURNING trade_id
+    """
+)
 
 
-async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
+async def record_fill(db: QuickDatabase, fill: WhaleFill, ordinal: int = 0) -> bool:
     """Store a fill; return False when an earlier report of it by this source is already there.
 
     A report with a log index is known by (source, transaction, log index, wallet). One without is
@@ -24,10 +37,9 @@ async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
     twice. A `removed` report takes the stored one back; only a report from another block brings
     it again, so that a late copy of what the chain dropped changes nothing.
     """
-    condition_id = select(tokens.c.condition_id).where(tokens.c.token_id == fill.token_id)
-    statement = insert(trades).values(
-        condition_id=condition_id.scalar_subquery(),
-        trader_address=fill.wallet,
+    stored = await db.lane.row(
+        _RECORD,
+        wallet=fill.wallet,
         token_id=fill.token_id,
         side=fill.side,
         size=fill.size,
@@ -43,9 +55,10 @@ async def record_fill(db: Database, fill: WhaleFill, ordinal: int = 0) -> bool:
         seen_at=fill.seen_at,
         removed=fill.removed,
     )
+    if stored is not None:
+        return True
     async with db.transaction() as connection:
-        stored = await connection.execute(statement.on_conflict_do_nothing())
-        return bool(stored.rowcount) or await _is_news(connection, fill, ordinal)
+        return await _is_news(connection, fill, ordinal)
 
 
 async def skip_fills(db: Database, fills: Sequence[WhaleFill], reason: Reason) -> None:
@@ -74,23 +87,6 @@ async def list_recent_fills(db: Database, since: datetime, limit: int) -> Sequen
     async with db.transaction() as connection:
         rows = await connection.execute(select(newest).order_by(newest.c.trade_id))
         return [read_whale_fill(row) for row in rows.mappings()]
-
-
-async def mark_signalled(
-    connection: AsyncConnection, signal: WhaleSignal, fills: Sequence[WhaleFill]
-) -> None:
-    """Note in all that is stored of these fills' transactions which signal counted it.
-
-    What other sources told of them counted too: the largest total of one source was signalled.
-    """
-    statement = update(trades).where(
-        trades.c.trader_address == signal.wallet,
-        trades.c.token_id == signal.token_id,
-        trades.c.side == signal.side,
-        trades.c.transaction_hash.in_(sorted({fill.transaction_hash for fill in fills})),
-        trades.c.signal_id.is_(None),
-    )
-    await connection.execute(statement.values(signal_id=signal.signal_id))
 
 
 async def _is_news(connection: AsyncConnection, fill: WhaleFill, ordinal: int) -> bool:
