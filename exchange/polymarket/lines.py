@@ -113,6 +113,7 @@ class _Line:
         self._talk = talk
         self._rules = rules
         self._timers = _Timers(rules)
+        self._patience: asyncio.Timeout | None = None
         self.has_heard_data = False
 
     async def serve(self, socket: ClientConnection) -> None:
@@ -120,29 +121,45 @@ class _Line:
         await self._say(socket, self._talk.hello())
         await self._talk.greeted()
         _log.info("stream_connected", feed=self._talk.name)
-        receiving = asyncio.ensure_future(socket.recv())
-        waking = asyncio.ensure_future(self._talk.wake.wait())
+        waking = self._until_woken()
         try:
             while True:
-                pause = self._timers.until_due(_now())
-                await asyncio.wait(
-                    {receiving, waking},
-                    timeout=pause.total_seconds(),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if waking.done():
+                while waking.done():
                     self._talk.wake.clear()
-                    waking = asyncio.ensure_future(self._talk.wake.wait())
+                    waking = self._until_woken()
                     await self._say(socket, self._talk.more())
-                if receiving.done():
-                    frame = receiving.result()
-                    receiving = asyncio.ensure_future(socket.recv())
+                frame = await self._receive(socket)
+                if frame is not None:
                     await self._hear(frame)
                 await self._keep_alive(socket)
+                await asyncio.sleep(0)  # the others' turn, however many frames lie in the buffer
         finally:
-            receiving.cancel()
             waking.cancel()
-            await asyncio.gather(receiving, waking, return_exceptions=True)
+            await asyncio.gather(waking, return_exceptions=True)
+
+    def _until_woken(self) -> "asyncio.Task[bool]":
+        waking = asyncio.ensure_future(self._talk.wake.wait())
+        waking.add_done_callback(self._break_off)
+        return waking
+
+    def _break_off(self, waking: "asyncio.Task[bool]") -> None:
+        """End the wait for a frame: there is something to say."""
+        if self._patience is not None and not self._patience.expired() and not waking.cancelled():
+            self._patience.reschedule(0)
+
+    async def _receive(self, socket: ClientConnection) -> str | bytes | None:
+        """Return the next frame, or None once something else is due.
+
+        A frame that lies in the buffer already comes without a turn of the event loop.
+        """
+        pause = self._timers.until_due(_now())
+        try:
+            async with asyncio.timeout(pause.total_seconds()) as self._patience:
+                return await socket.recv()
+        except TimeoutError:
+            return None
+        finally:
+            self._patience = None
 
     async def _say(self, socket: ClientConnection, frames: Sequence[str]) -> None:
         for frame in frames:

@@ -13,6 +13,7 @@ from exchange.polymarket.lines import LineRules, backoff, run_line
 from exchange.port import UnavailableError
 from tests.exchange.fake_venue import LIMIT_S, listening
 
+FLOOD = 200  # frames
 BRISK = LineRules(backoff_min=timedelta(milliseconds=1), backoff_max=timedelta(milliseconds=4))
 
 
@@ -76,6 +77,42 @@ async def test_frames_are_said_and_heard() -> None:
         talk.wake.set()
         assert await connection.next_text() == "more"
     assert talk.greetings == 1
+
+
+async def test_what_is_asked_for_while_something_is_said_is_said_too() -> None:
+    class Insisting(_Talk):
+        def more(self) -> Sequence[str]:
+            said = self.to_say.pop(0)
+            if self.to_say:
+                self.wake.set()
+            return [said]
+
+    talk = Insisting()
+    async with listening() as venue, talking(venue.url, talk):
+        connection = await venue.next()
+        talk.to_say = ["more", "again", "and again"]
+        talk.wake.set()
+        said = [await connection.next_text() for _ in range(4)]
+    assert said == ["hello", "more", "again", "and again"]
+
+
+async def test_a_flood_of_frames_leaves_the_others_their_turns() -> None:
+    turns: list[int] = []
+
+    class Counting(_Talk):
+        async def hear(self, text: str) -> bool:
+            turns.append(others)
+            return await super().hear(text)
+
+    others, talk = 0, Counting()
+    async with listening() as venue, talking(venue.url, talk):
+        connection = await venue.next()
+        for number in range(FLOOD):
+            await connection.say(f"data {number}")
+        while len(turns) < FLOOD:
+            others += 1
+            await asyncio.sleep(0)
+    assert turns[-1] - turns[0] >= FLOOD - 1
 
 
 async def test_a_lost_socket_is_connected_anew() -> None:
