@@ -40,6 +40,7 @@ from trading.types import (
     Wallet,
     WhaleSignal,
 )
+from trading.verdict import refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,14 @@ class _Subject:
     signal: WhaleSignal | None = None  # what an entry copies
 
 
+@dataclass(frozen=True, slots=True)
+class _No:
+    """What speaks against an attempt, and how it ends the signal when nothing was ordered."""
+
+    refusal: Refusal
+    ended_as: SignalState = SignalState.RISK_REJECTED
+
+
 class RiskActivities:
     """The gate between a wish and an intent; nothing is sent that did not pass here."""
 
@@ -83,22 +92,42 @@ class RiskActivities:
         subject = await self._subject(attempt, now)
         market = await self._ports.markets.find(subject.token_id)
         assert market is not None, f"expected token {subject.token_id} to have a market"
+        found = self._check(attempt, estimate, subject, market, now)
+        if isinstance(found, Intent):
+            found = await self._commit(attempt, found)
+        if isinstance(found, Intent):
+            return _ticket(found)
+        await self._keep(attempt, found)
+        reason = found.refusal.reason
+        return Ticket(None, attempt.size, estimate.limit_price, reason, found.ended_as)
+
+    def _check(
+        self,
+        attempt: Attempt,
+        estimate: Estimate,
+        subject: _Subject,
+        market: Market,
+        now: datetime,
+    ) -> Intent | _No:
+        """Return the attempt as an intent, or what speaks against it before any limit is asked."""
         if now > subject.expires_at:
-            return _no(attempt, estimate, Reason.SIGNAL_TOO_OLD, SignalState.EXPIRED)
+            numbers = {"expired_at": subject.expires_at.isoformat()}
+            return _No(Refusal(Reason.SIGNAL_TOO_OLD, numbers), SignalState.EXPIRED)
+        too_small = Refusal(
+            Reason.SIZE_TOO_SMALL, {"size": str(attempt.size), "min_size": str(market.min_size)}
+        )
         if attempt.size < market.min_size:
-            return _no(attempt, estimate, Reason.SIZE_TOO_SMALL, SignalState.FILTERED)
+            return _No(too_small, SignalState.FILTERED)
         try:
             intent = self._intent(attempt, estimate, subject, market, now)
         except ValueError:
-            return _no(attempt, estimate, Reason.SIZE_TOO_SMALL, SignalState.FILTERED)
-        reason = self._refuse(subject.signal, market, intent, now)
-        if reason is not None:
-            return _no(attempt, estimate, reason, SignalState.RISK_REJECTED)
-        return await self._commit(attempt, estimate, intent)
+            return _No(too_small, SignalState.FILTERED)
+        refusal = self._refuse(subject.signal, market, intent, now)
+        return intent if refusal is None else _No(refusal)
 
     def _refuse(
         self, signal: WhaleSignal | None, market: Market, intent: Intent, now: datetime
-    ) -> Reason | None:
+    ) -> Refusal | None:
         """Hold what will be signed against market, price and cost, whatever was decided before.
 
         The whale's price was in the whale's own band, or there would be no attempt.
@@ -109,13 +138,13 @@ class RiskActivities:
         unbanded = replace(rules.filters, price_min=Price(ZERO), price_max=Price(ONE))
         closing = check_market(signal, market, now, unbanded)
         if closing is not None:
-            return closing.reason
+            return closing
         asked = Asked(intent.side, order.price, market.tick_size)
         prices = PriceRules(rules.filters, rules.slippage, rules.exits)
         breach = check_price(asked, prices, signal.price) or check_cost(order.cost_max, rules.risk)
-        return None if breach is None else breach.reason
+        return None if breach is None else Refusal(breach.reason, breach.numbers)
 
-    async def _commit(self, attempt: Attempt, estimate: Estimate, intent: Intent) -> Ticket:
+    async def _commit(self, attempt: Attempt, intent: Intent) -> Intent | _No:
         orders, now = self._ports.orders, self._clock()
         answer: Intent | Reserved | Refusal
         if attempt.exit_reason is not None:
@@ -124,11 +153,19 @@ class RiskActivities:
             answer = await orders.reserve_entry(intent, limit_caps(self._rules.risk), now)
         match answer:
             case Reserved():
-                return _ticket(answer.intent)
+                return answer.intent
             case Intent():
-                return _ticket(answer)
+                return answer
             case Refusal():
-                return _no(attempt, estimate, answer.reason, SignalState.RISK_REJECTED)
+                return _No(answer)
+
+    async def _keep(self, attempt: Attempt, no: _No) -> None:
+        """Store what refused an entry beside its other decisions, for those who ask why."""
+        if attempt.signal_id is None or attempt.exit_epoch:
+            return
+        step = f"check_risk#{attempt.number}"
+        verdict = refused(no.refusal)
+        await self._ports.signals.save_decision(attempt.signal_id, step, verdict, self._clock())
 
     async def _subject(self, attempt: Attempt, now: datetime) -> _Subject:
         if attempt.signal_id is not None and not attempt.exit_epoch:
@@ -215,7 +252,3 @@ def limit_caps(rules: RiskRules) -> LimitCaps:
 def _ticket(intent: Intent) -> Ticket:
     order = intent.order
     return Ticket(OrderHash(order.order_hash), order.size, Price(order.price))
-
-
-def _no(attempt: Attempt, estimate: Estimate, reason: Reason, ended_as: SignalState) -> Ticket:
-    return Ticket(None, attempt.size, estimate.limit_price, reason, ended_as)

@@ -247,9 +247,14 @@ def _feed(row: FeedRow, now: datetime) -> Json:
 
 
 def _health(row: FeedRow, now: datetime) -> str:
-    """Judge by the last word and by what was stored; without a word, quiet is not silence."""
+    """Judge by the last word and by what was stored; without a word, quiet is not silence.
+
+    Prices are told of what is held, the account's news of what is ordered: else these feeds idle.
+    """
     if any(
         at is not None and now - at <= SILENCE_MAX for at in (row.last_heard_at, row.last_stored_at)
     ):
         return "speaking"
+    if not row.is_awaited:
+        return "idle"
     return "unknown" if row.last_heard_at is None else "silent"

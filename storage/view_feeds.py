@@ -38,7 +38,14 @@ _FEEDS = text(
         UNION SELECT feed FROM heard UNION SELECT feed FROM stored UNION SELECT feed FROM refused
     )
     SELECT named.feed, heard.position AS heard_at, stored.stored_at, stored.stored_last_hour,
-        coalesce(refused.n, 0) AS refused, refused.why, refused.timestamp AS refused_at
+        coalesce(refused.n, 0) AS refused, refused.why, refused.timestamp AS refused_at,
+        CASE named.feed
+            WHEN 'prices' THEN EXISTS (
+                SELECT FROM positions WHERE status NOT IN ('CLOSED', 'REDEEMED')
+            )
+            WHEN 'account' THEN EXISTS (SELECT FROM orders WHERE NOT is_done)
+            ELSE true
+        END AS is_awaited
     FROM named
     LEFT JOIN heard USING (feed) LEFT JOIN stored USING (feed) LEFT JOIN refused USING (feed)
     ORDER BY named.feed
@@ -78,6 +85,7 @@ def _read_feed(row: RowMapping) -> FeedRow:
         refused_last_day=row["refused"],
         last_refusal=row["why"],
         last_refused_at=row["refused_at"],
+        is_awaited=row["is_awaited"],
     )
 
 

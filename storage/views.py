@@ -268,6 +268,7 @@ class FeedRow:
     refused_last_day: int = 0
     last_refusal: str | None = None
     last_refused_at: datetime | None = None
+    is_awaited: bool = True  # something is held or ordered, so that it may have a word to say
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ class Script:
     hides_shares: bool = False
     shares: Shares = Shares(ALL)  # in the wallet, as the venue says
     posting: Callable[[], Awaitable[None]] | None = None  # done while a POST is under way
+    looking: Callable[[], Awaitable[None]] | None = None  # done while the market is looked at
 
 
 class FakeVenue:
@@ -156,6 +157,8 @@ class FakeVenue:
         )
 
     async def fetch_market(self, token_id: TokenId) -> Market | None:
+        if self.script.looking is not None:
+            await self.script.looking()
         self._answer()
         return self.market
 

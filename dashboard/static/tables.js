@@ -267,6 +267,7 @@ function feedLine(f) {
   const heard = f.last_heard_at ? age(f.last_heard_at, "heard ", " ago") : "";
   const line = el("li", "", row(el("strong", "", f.feed), el("span", `tag ${kind}`, f.health)));
   if (heard) line.append(sub(heard));
+  if (f.health === "idle") line.append(sub("nothing is held or ordered that it could tell of"));
   if (f.health === "unknown") line.append(sub("when it last spoke is not recorded"));
   if (f.last_stored_at) {
     const count = f.stored_last_hour == null ? "" : `, ${f.stored_last_hour} in the last hour`;

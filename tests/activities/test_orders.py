@@ -18,6 +18,7 @@ from trading.types import (
     PositionState,
     Reason,
     Settlement,
+    SignalId,
     SignalState,
 )
 
@@ -194,6 +195,9 @@ async def test_an_answer_about_us_halts_entries(desk: Desk, status: int, words: 
     (halt,) = await desk.halts()
     assert words in halt
     assert (await desk.ticket("s2")).reason is Reason.ENTRIES_HALTED
+    kept = await desk.store.load_decision(SignalId("s2"), "check_risk#1")
+    assert kept is not None
+    assert words in kept["halt"]
 
 
 async def test_an_answer_about_us_after_an_unknown_one_halts_but_refuses_nothing(

@@ -27,6 +27,7 @@ async def test_an_entry_after_its_deadline_has_expired(desk: Desk) -> None:
     ticket = await desk.risk.check_risk(ENTRY, ESTIMATE)
     assert (ticket.order_hash, ticket.reason) == (None, Reason.SIGNAL_TOO_OLD)
     assert ticket.ended_as is SignalState.EXPIRED
+    assert "expired_at" in (await desk.store.load_decision(SIGNAL, "check_risk#1") or {})
     remainder = await desk.risk.check_risk(replace(ENTRY, number=2), ESTIMATE)
     assert remainder.order_hash is not None
 
@@ -48,6 +49,9 @@ async def test_an_entry_over_a_limit_is_refused_and_reserves_nothing(desk: Desk)
     ticket = await desk.risk.check_risk(ENTRY, ESTIMATE)
     assert (ticket.reason, ticket.ended_as) == (Reason.POSITION_LIMIT, SignalState.RISK_REJECTED)
     assert not await desk.reserved()
+    kept = await desk.store.load_decision(SIGNAL, "check_risk#1")
+    assert kept is not None
+    assert (kept["verdict"], kept["cap"]) == ("POSITION_LIMIT", "51.000000")
     await desk.store.record_deposit(usd(-9_999), "withdrawn", desk.clock())
     assert (await desk.risk.check_risk(ENTRY, ESTIMATE)).reason is Reason.BALANCE_TOO_LOW
 

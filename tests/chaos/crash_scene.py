@@ -8,6 +8,7 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
+from tests.chaos.audit import HARMLESS_CAUSES
 from tests.chaos.crash_books import OVER, Books, faults, read_books, unfinished
 from tests.chaos.crash_nursery import Child
 from tests.chaos.crash_stage import Lane, Row
@@ -21,11 +22,6 @@ NOT_ENDED_WELL = (
     WorkflowExecutionStatus.RUNNING,
     WorkflowExecutionStatus.FAILED,
     WorkflowExecutionStatus.TIMED_OUT,
-)
-HARMLESS = (  # news came while a task ended, its worker was gone, a person turned it back
-    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
-    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE,
-    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
 )
 
 
@@ -141,8 +137,10 @@ class Scene:
             async for event in handle.fetch_history_events():
                 failed = event.workflow_task_failed_event_attributes
                 is_failure = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-                if is_failure and failed.cause not in HARMLESS:
-                    found.append(f"{workflow_id} has a failed task: {failed.failure.message}")
+                cause = WorkflowTaskFailedCause.Name(failed.cause)
+                if is_failure and not cause.endswith(HARMLESS_CAUSES):
+                    text = f"{workflow_id} has a failed task: {cause} {failed.failure.message}"
+                    found.append(text)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

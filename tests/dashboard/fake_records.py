@@ -287,6 +287,8 @@ class FakeRecords:
             FeedRow("data_api", last_stored_at=NOW - timedelta(seconds=31)),
             FeedRow(
                 "prices",
+                NOW - timedelta(seconds=31),
+                is_awaited=False,
                 refused_last_day=2,
                 last_refusal="price is NaN",
                 last_refused_at=NOW,

@@ -59,7 +59,7 @@ async def test_progress_stays_within_the_tape() -> None:
     assert fields(await a_board(FakeRecords(), late).play())["progress"] == 100
 
 
-async def test_feeds_speak_are_silent_or_unknown() -> None:
+async def test_feeds_speak_idle_are_silent_or_unknown() -> None:
     feeds = await a_board(FakeRecords()).feeds()
     assert isinstance(feeds, list)
     health = {str(fields(feed)["feed"]): fields(feed)["health"] for feed in feeds}
@@ -67,7 +67,7 @@ async def test_feeds_speak_are_silent_or_unknown() -> None:
         "account": "speaking",
         "chain": "speaking",
         "data_api": "unknown",
-        "prices": "unknown",
+        "prices": "idle",
         "rtds": "silent",
     }
 

@@ -6,7 +6,7 @@ from storage.port import Event, Mark
 from storage.postgres import PostgresStore
 from storage.view_feeds import FEED_CURSOR, FEEDS, list_event_rows, list_feeds
 from storage.views import FeedRow
-from tests.storage.builders import NOW, YES, bought, later, price, whale_fill
+from tests.storage.builders import NOW, YES, bought, entry, later, price, reserved, whale_fill
 
 
 async def feeds(store: PostgresStore) -> dict[str, FeedRow]:
@@ -16,7 +16,18 @@ async def feeds(store: PostgresStore) -> dict[str, FeedRow]:
 async def test_nothing_is_known_of_feeds_that_left_no_trace(store: PostgresStore) -> None:
     found = await feeds(store)
     assert tuple(found) == FEEDS
-    assert set(found.values()) == {FeedRow(name) for name in FEEDS}
+    quiet = {"account", "prices"}  # nothing is ordered or held
+    assert set(found.values()) == {FeedRow(n, is_awaited=n not in quiet) for n in FEEDS}
+
+
+async def test_account_and_prices_are_awaited_while_something_is_ordered_or_held(
+    funded: PostgresStore,
+) -> None:
+    await bought(funded)
+    assert not (await feeds(funded))["account"].is_awaited
+    assert (await feeds(funded))["prices"].is_awaited
+    await reserved(funded, entry("s2#1"))
+    assert (await feeds(funded))["account"].is_awaited
 
 
 async def test_a_feed_that_left_word_is_known_to_have_spoken(store: PostgresStore) -> None:

@@ -108,8 +108,13 @@ async def test_who_wants_all_right_after_one_who_wants_a_share_has_the_same_exit
     async with hall.worker():
         owner = await hall.own(position.position_id)
         await reviewed(hall, position)
+
+        async def ask() -> None:
+            hall.desk.venue.script.looking = None
+            await owner.signal(PositionWorkflow.request_exit, CLOSE)
+
+        hall.desk.venue.script.looking = ask
         await owner.signal(PositionWorkflow.request_exit, whale)
-        await owner.signal(PositionWorkflow.request_exit, CLOSE)
         review = await owner.result()
     assert (review.state, review.exit_epoch) == (PositionState.CLOSED, 1)
     assert await hall.desk.state(whale.signal_id or "") is SignalState.FILLED
