@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.commands import EventBook
 from activities.orphans import OrphanKeeper, Owners
-from activities.pauses import rest
+from activities.pauses import rest_at_work
 from activities.reconcile import Part
 from activities.records import Sweep
 from storage.ownership import LooseOrder, OrphanStore
@@ -87,7 +87,7 @@ class SweepActivities:
         ports: SweepPorts,
         rules: SweepRules,
         clock: Callable[[], datetime],
-        pause: Callable[[timedelta], Awaitable[None]] = rest,
+        pause: Callable[[timedelta], Awaitable[None]] = rest_at_work,
     ) -> None:
         self._ports = ports
         self._rules = rules
@@ -99,6 +99,8 @@ class SweepActivities:
     @activity.defn
     async def sweep(self) -> Sweep:
         """Look for as long as one run of a workflow should last; what is found is an event.
+
+        It ends early when its worker shuts down: the schedule's next run goes on with another.
 
         Beside it the other parts look at their own pace, so that a slow venue, or one of them
         that fails, holds up nobody else.
@@ -118,7 +120,7 @@ class SweepActivities:
 
     async def _sweep_until(self, until: datetime) -> Sweep:
         total = Sweep()
-        while self._clock() < until:
+        while self._clock() < until and not activity.is_worker_shutdown():
             found = await self.look_once()
             total = total.plus(found)
             activity.heartbeat(total.describe())

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities.records import Sweep
 from tests.activities.desk import SIGNAL, Desk, held
@@ -246,6 +247,13 @@ async def test_a_sweep_goes_on_for_its_time_and_tells_that_it_lives(desk: Desk) 
     assert desk.clock() - began == 10 * SECOND
     assert len(desk.heartbeats) >= 5
     assert "1 orders, 1 signals" in str(desk.heartbeats[-1])
+
+
+async def test_a_sweep_ends_when_its_worker_shuts_down(desk: Desk) -> None:
+    began, env = desk.clock(), ActivityEnvironment()
+    env.on_heartbeat = lambda *_: env.worker_shutdown()
+    await env.run(desk.sweeper(Register()).sweep)
+    assert desk.clock() - began == desk.rules.sweep.every
 
 
 @dataclass(slots=True)

@@ -66,7 +66,6 @@ class Run:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         clean.pop("PYTHONDONTWRITEBYTECODE", None)
         for_tests = {
-            "PYTHONPYCACHEPREFIX": str(home.parent / "compiled"),  # later runs start faster
             "WHALECOPY_DASHBOARD_PORT": "0",  # another stack may be after the usual one
         }
         command = [sys.executable, str(ROOT / "cli.py"), "up", "--mode", "replay"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from embedded.ports import free_port
 from embedded.processes import Supervisor, SupervisorSettings
@@ -78,11 +79,13 @@ async def test_what_was_lost_with_temporal_s_database_is_owned_again(
         async with hall.worker():
             await keeper.ensure()
             await until(is_owned)
+            owner = hall.owner(position_id)
+            lost = client.get_workflow_handle(owner.id, run_id=(await owner.describe()).run_id)
             await frail.lose()
-            assert not await is_owned()
+            with pytest.raises(RPCError):
+                await lost.describe()
             await keeper.ensure()
             await until(is_owned)
-            owner = hall.owner(position_id)
             await owner.signal(PositionWorkflow.request_exit, CLOSE)
             assert (await owner.result()).state is PositionState.CLOSED
 
