@@ -23,14 +23,15 @@ HANG = {"at": "read_book", "fault": "hang"}
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[MirrorDesk]:
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MirrorDesk]:
+    monkeypatch.setattr("paper.mirror.RESULTS_EVERY_S", 0.5)
     async with open_mirror_desk(tmp_path) as opened:
         yield opened
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait up to ten seconds."""
-    async with asyncio.timeout(10):
+    """Wait up to half a minute."""
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - both venues run in this loop
             await asyncio.sleep(0.02)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
 
 from temporalio import activity
+from temporalio.common import _CompositeEvent
 from temporalio.exceptions import ApplicationError
 
 from tests.simulation.durable import Instance
@@ -125,7 +127,7 @@ def activity_context(heartbeat: Callable[..., None]) -> activity._Context:
         info=nothing,
         heartbeat=heartbeat,
         cancelled_event=nothing,
-        worker_shutdown_event=nothing,
+        worker_shutdown_event=_CompositeEvent(threading.Event(), None),  # killed, never asked
         shield_thread_cancel_exception=None,
         payload_converter_class_or_instance=nothing,
         runtime_metric_meter=None,

@@ -146,6 +146,7 @@ class Hall:
             PositionStart(position_id),
             id=names.position_workflow_id(position_id),
             task_queue=self.queue,
+            task_timeout=options.TASK_TIMEOUT,
         )
 
     async def reconcile(self) -> Reconciliation:
