@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
@@ -23,6 +24,7 @@ from trading.types import (
 from workflows import options
 from workflows.position import PositionWorkflow
 
+TIMER_STARTED = EventType.EVENT_TYPE_TIMER_STARTED
 CLOSE = ExitRequest(ExitReason.OPERATOR, who="ann", why="enough")
 HALF = ExitRequest(ExitReason.OPERATOR, Decimal("0.5"), who="ann", why="too much")
 
@@ -30,10 +32,13 @@ HALF = ExitRequest(ExitReason.OPERATOR, Decimal("0.5"), who="ann", why="too much
 async def reviewed(hall: Hall, position: PositionRecord) -> None:
     """Wait until the owner has set the levels, and rests."""
 
-    async def is_set() -> bool:
-        return (await hall.desk.position(position.position_id)).stop_loss_price is not None
+    async def rests() -> bool:
+        if (await hall.desk.position(position.position_id)).stop_loss_price is None:
+            return False
+        history = await hall.owner(position.position_id).fetch_history()
+        return any(event.event_type == TIMER_STARTED for event in history.events)
 
-    await until(is_set)
+    await until(rests)
 
 
 async def test_a_stop_loss_sells_everything_without_a_watcher(jumping_hall: Hall) -> None:
