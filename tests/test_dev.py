@@ -195,7 +195,6 @@ def test_every_command_runs_its_programs(
     dev.ensure_installed(venv, dev.DEV_LOCK)
     (project / "bench").mkdir()
     (project / "bench" / "latency.py").touch()
-    (project / "tests" / "chaos").mkdir(parents=True)
     monkeypatch.setenv("WHALECOPY_VENV", str(venv.path))
     wanted = {
         "install": [],
@@ -220,12 +219,14 @@ def test_every_command_runs_its_programs(
     assert len(calls.made) == 5
 
 
-def test_chaos_says_that_it_is_not_there_yet(
+def test_the_whole_suite_runs_in_lanes(
     project: Path, venv: dev.Venv, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    dev.ensure_installed(venv, dev.DEV_LOCK)
     monkeypatch.setenv("WHALECOPY_VENV", str(venv.path))
-    assert dev.main(["chaos"]) == 1
-    assert not calls.made
+    calls.made.clear()
+    assert dev.main(["test"]) == 0
+    assert tuple(calls.made[0][-len(dev.LANES) :]) == dev.LANES
 
 
 def test_lint_goes_on_after_a_finding_and_check_stops(
