@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from exchange.polymarket.client import TradingAccount
@@ -11,7 +13,7 @@ from exchange.polymarket.credentials import fetch_user
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.redeem_calls import RedeemSigner
 from exchange.polymarket.rest import ApiCredentials, ApiUser
-from exchange.polymarket.signing import LocalSigner
+from exchange.polymarket.signing import AuthSigner, LocalSigner
 from exchange.polymarket.wallets import (
     TradingWallet,
     generate_wallet,
@@ -44,19 +46,21 @@ class AccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the executor trades with."""
+    """What the executor trades with; `keep` leaves its API user, as it is then, for ingest."""
 
     trading: TradingAccount
     signer: Signer
     redemptions: RedemptionSigner
     early: EarlySigner
+    attests: AuthSigner
+    keep: Callable[[], None]
 
     def under(self, lease: Lease) -> "Account":
         """Return one that is signed for as the lease's holder; a key in here asks for no lease."""
         if not isinstance(self.signer, RemoteSigner):
             return self
         remote = self.signer.under(lambda: lease.epoch)
-        return replace(self, signer=remote, redemptions=remote, early=remote)
+        return replace(self, signer=remote, redemptions=remote, early=remote, attests=remote)
 
 
 def refuse_production(settings: Settings) -> None:
@@ -111,8 +115,9 @@ async def open_account(settings: Settings, access: VenueAccess) -> Account:
     signer = LocalSigner(wallet.private_key)
     user = await fetch_user(access, signer)
     trading = TradingAccount(user, wallet.funder, wallet.signature_type)
-    _keep_user(settings, trading)
-    return Account(trading, signer, RedeemSigner(wallet.private_key), SignsWhenSent())
+    redeemer, keep = RedeemSigner(wallet.private_key), partial(_keep_user, settings, trading)
+    keep()
+    return Account(trading, signer, redeemer, SignsWhenSent(), signer, keep)
 
 
 async def _open_remote(settings: Settings, access: VenueAccess, socket: Path) -> Account:
@@ -126,8 +131,9 @@ async def _open_remote(settings: Settings, access: VenueAccess, socket: Path) ->
     signer = RemoteSigner(link, identity.address, BUILD)
     user = await _remote_user(settings, access, signer, identity)
     trading = TradingAccount(user, identity.funder, identity.signature_type)
-    _keep_user(settings, trading)
-    return Account(trading, signer, signer, signer)
+    keep = partial(_keep_user, settings, trading)
+    keep()
+    return Account(trading, signer, signer, signer, signer, keep)
 
 
 async def _remote_user(

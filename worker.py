@@ -42,6 +42,7 @@ from activities.send_gate import SendGate
 from activities.signals import SignalActivities, SignalPorts
 from activities.sweep import SweepActivities, SweepPorts
 from activities.turnstile import Turnstile
+from api_user import UserRenewal
 from doctor import UnfitError, admit
 from embedded.errors import EmbeddedError
 from exchange.polymarket.account import PolymarketAccount, PolymarketBooks
@@ -160,6 +161,7 @@ async def run_worker(settings: Settings) -> None:
                     halts.run(),
                     guard.run(),
                     parts.turnstile.keep(parts.store.halt_wallet, utc_now),
+                    UserRenewal(parts.access, parts.account, parts.store, utc_now).run(),
                 )
             finally:
                 await metrics.cleanup()

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import aiohttp
@@ -10,6 +11,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from account import AccountError, load_account
+from api_user import follow_user
 from doctor import UnfitError, admit
 from exchange.polymarket.account import PolymarketBooks
 from exchange.polymarket.activity import ActivityApi
@@ -111,6 +113,7 @@ async def _listen(ears: Ears, registry: CollectorRegistry) -> None:
             AccountListener(gateway, store, store, health, utc_now).run(),
             watch.run(),
             EquitySampler(store, utc_now).run(),
+            follow_user(ears.account, partial(load_account, settings)),
         )
     finally:
         await metrics.cleanup()

@@ -38,6 +38,7 @@ from embedded.valkey import valkey_service
 from workflows.names import SEARCH_ATTRIBUTES
 
 SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY_MIN = 2 * 1024**3  # bytes; a container may have 64 MiB
 TEMPLATE = "template_migrated"
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 DOUBLE = IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE
@@ -73,7 +74,11 @@ class DatabaseServer:
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:
     """A short directory for the servers' files, in memory where that is possible."""
-    in_memory = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
+    in_memory = (
+        SHARED_MEMORY.is_dir()
+        and os.access(SHARED_MEMORY, os.W_OK)
+        and shutil.disk_usage(SHARED_MEMORY).free > SHARED_MEMORY_MIN
+    )
     home = Path(tempfile.mkdtemp(prefix="wc-", dir=SHARED_MEMORY if in_memory else None))
     (home / "logs").mkdir()
     yield home

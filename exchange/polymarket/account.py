@@ -10,7 +10,7 @@ from exchange.polymarket.client import PolymarketGateway, TradingAccount
 from exchange.polymarket.data_api import PAGE_ROWS, PAGES_MAX
 from exchange.polymarket.endpoints import VenueAccess
 from exchange.polymarket.market_data import FeeSchedules
-from exchange.polymarket.own_trades import Owner, own_parts
+from exchange.polymarket.own_trades import own_parts
 from exchange.polymarket.rest import HttpRequest, PrivateRest, Rest, read_answer, write_body
 from exchange.polymarket.wire import as_list, parse
 from exchange.polymarket.wire_clob import BookRow, TradeRow, book_of
@@ -43,7 +43,7 @@ class PolymarketAccount:
         self._fees = fees
         self._clob = PrivateRest(access, account.user)
         self._data = Rest(access, access.endpoints.data)
-        self._owner = Owner(account.user.credentials.key, account.funder)
+        self._account = account
 
     async def fetch_cash(self) -> Usd:
         """Return the wallet's settled pUSD."""
@@ -60,7 +60,7 @@ class PolymarketAccount:
     async def fetch_holdings(self) -> Mapping[TokenId, Shares]:
         """Return all that the wallet holds by the Data API; what is closed is left out."""
         held: dict[TokenId, Shares] = {}
-        query = ("user", self._owner.wallet), ("limit", str(PAGE_ROWS))
+        query = ("user", self._account.owner.wallet), ("limit", str(PAGE_ROWS))
         cursor = ""
         for _ in range(PAGES_MAX):
             page_query = (*query, ("cursor", cursor)) if cursor else query
@@ -93,7 +93,7 @@ class PolymarketAccount:
 
     async def _parts(self, row: object) -> Sequence[VenueTrade]:
         trade = parse(TradeRow, row)
-        return own_parts(trade, self._owner, await self._fees.of(ConditionId(trade.market)))
+        return own_parts(trade, self._account.owner, await self._fees.of(ConditionId(trade.market)))
 
 
 class PolymarketBooks:

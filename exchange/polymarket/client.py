@@ -73,6 +73,11 @@ class TradingAccount:
             raise ValueError(f"expected funder {self.user.address} of type 0, got {self.funder}")
 
     @property
+    def owner(self) -> Owner:
+        """Return who we are in the venue's rows just now."""
+        return Owner(self.user.credentials.key, self.funder)
+
+    @property
     def order_signer(self) -> Wallet:
         """Return the `signer` of an order: the deposit wallet itself for type 3."""
         is_deposit_wallet = self.signature_type is SignatureType.POLY_1271
@@ -110,7 +115,6 @@ class PolymarketGateway:
         self._form = parts.form
         self._on_post = parts.on_post
         self._rest = PrivateRest(access, account.user)
-        self._owner = Owner(account.user.credentials.key, account.funder)
 
     @property
     def wallet(self) -> Wallet:
@@ -159,7 +163,7 @@ class PolymarketGateway:
         assert expected == intent.order.order_hash, f"{intent.order.order_hash} is not {expected}"
         assert order.maker == self.wallet, f"order of {order.maker}, wallet {self.wallet}"
         signature = await self._signer.sign_order(order)
-        terms = PostTerms(self._owner.api_key, intent.order_type)
+        terms = PostTerms(self._account.owner.api_key, intent.order_type)
         body = write_body(self._form.write_post(order, signature, terms))
         request = HttpRequest("POST", "/order", body=body, timeout_s=POST_TIMEOUT_S)
         if self._on_post is not None:
@@ -206,7 +210,9 @@ class PolymarketGateway:
             return ()
         fees = await self._fees.of(market)
         trades = [parse(TradeRow, row) for row in rows]
-        return tuple(part for trade in trades for part in own_parts(trade, self._owner, fees))
+        return tuple(
+            part for trade in trades for part in own_parts(trade, self._account.owner, fees)
+        )
 
     async def fetch_open_orders(self) -> Sequence[OrderHash]:
         """Return the hashes of all our resting orders."""
@@ -227,7 +233,7 @@ class PolymarketGateway:
         return AccountStream(self._access, self._account.user, self._read_trade).events()
 
     async def _read_trade(self, row: TradeRow) -> Sequence[VenueTrade]:
-        return own_parts(row, self._owner, await self._fees.of(ConditionId(row.market)))
+        return own_parts(row, self._account.owner, await self._fees.of(ConditionId(row.market)))
 
     async def _fetch_balance(self, *query: tuple[str, str]) -> Decimal:
         path = "/balance-allowance"

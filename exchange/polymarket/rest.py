@@ -1,5 +1,6 @@
 """Sends HTTP requests to the venue, once each, and signs the private ones with the API key."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -38,12 +39,17 @@ class ApiCredentials:
     passphrase: SecretStr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ApiUser:
-    """Who signs private requests: the key's own address, whatever wallet trades."""
+    """Who signs private requests: the key's own address, whatever wallet trades.
+
+    All who ask in one process share it, so that credentials which the venue refuses, `refused`,
+    are replaced for all at once.
+    """
 
     address: Wallet
     credentials: ApiCredentials
+    refused: asyncio.Event = field(default_factory=asyncio.Event, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +127,15 @@ class PrivateRest(Rest):
 
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """Sign a request and send it once."""
+        credentials = self._user.credentials
         headers = l2_headers(self._user, request, int(self._clock().timestamp()))
         signed = HttpRequest(
             request.method, request.path, request.query, request.body, headers, request.timeout_s
         )
-        return await super().send(signed)
+        answer = await super().send(signed)
+        if answer.status == 401 and credentials is self._user.credentials:
+            self._user.refused.set()
+        return answer
 
     async def fetch(self, path: str, *query: tuple[str, str]) -> object | None:
         """Return the JSON of a GET, None for 404; raise PermanentError for wrong keys."""
