@@ -135,7 +135,8 @@ class OrderActivities:
         intent = await self._intent(order_hash)
         record = await self._ports.orders.apply_order(order_hash, self._clock())
         report = await self._report(intent, await self._progress(order_hash))
-        return replace(report, position_id=record.position_id)
+        has_owner = record.stop_loss_price is not None  # who looked at it once
+        return replace(report, position_id=record.position_id, has_owner=has_owner)
 
     @activity.defn
     async def stop_orders(self, signal_id: SignalId) -> Sequence[OrderHash]:

@@ -109,6 +109,7 @@ class FillReport:
     may_retry: bool  # the rest is proven dead and worth a fresh price
     position_id: PositionId
     summary: str
+    has_owner: bool = False  # the position's workflow has looked at it, so it runs, or is soon to
 
     @property
     def leaves(self) -> Shares:

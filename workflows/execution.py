@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.pricing import PricingActivities
     from activities.records import Attempt, FillReport, Ticket
     from activities.risk import RiskActivities
-    from trading.types import OrderHash, PositionId, Reason, Shares, SignalState
+    from trading.types import OrderHash, Reason, Shares, SignalState
     from workflows import options
     from workflows.control import Control
 
@@ -36,7 +36,7 @@ class Execution:
 async def execute(
     first: Attempt,
     give_up_at: datetime | None,
-    on_fills: Callable[[PositionId], Awaitable[None]],
+    on_fills: Callable[[FillReport], Awaitable[None]],
     control: Control | None = None,
 ) -> Execution:
     """Trade `first` and at most two proven-dead remainders, each at a fresh price.
@@ -59,7 +59,7 @@ async def execute(
         fills = await _traded(ticket.order_hash, give_up_at, control)
         filled = Shares(filled + fills.matched)
         if fills.matched > 0:
-            await on_fills(fills.position_id)
+            await on_fills(fills)
         control.heed()
         if not _is_worth_another(attempt, fills, give_up_at):
             return Execution(hashes, filled)

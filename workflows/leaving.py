@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.positions import PositionActivities
-    from activities.records import ExitStep
+    from activities.records import ExitStep, FillReport
     from activities.signals import SignalActivities
     from trading.types import OrderHash, PositionId, SignalId
     from workflows import options
@@ -115,8 +115,8 @@ class Leaving:
             **options.NOTE,
         )
 
-    async def _note_fills(self, position_id: PositionId) -> None:
-        assert position_id == self._position_id, "an exit's fills belong to its own position"
+    async def _note_fills(self, fills: FillReport) -> None:
+        assert fills.position_id == self._position_id, "an exit's fills belong to its own position"
 
     def _note(self, step: ExitStep) -> None:
         self._step = step

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from tests.activities.desk import held
 from tests.fakes import Answer
 from tests.workflows.hall import Hall, until
+from tests.workflows.test_position import reviewed
 from trading.types import (
     ExitReason,
     ExitRequest,
@@ -23,6 +27,7 @@ from workflows import names
 from workflows.copy_trade import CopyTradeWorkflow
 from workflows.position import PositionWorkflow
 
+STARTS_OWNER = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
 STOP = ExitRequest(ExitReason.OPERATOR, who="test", why="the end")
 
 
@@ -187,15 +192,34 @@ async def test_a_second_copy_tells_the_owner_of_the_first(hall: Hall) -> None:
     position = await hall.desk.opened()
     async with hall.worker():
         owner = await hall.own(position.position_id)
-        end = await hall.copy("s2")
-        signalled = [
-            event
-            for event in (await owner.fetch_history()).events
-            if event.HasField("workflow_execution_signaled_event_attributes")
-        ]
+        await reviewed(hall, position)
+        trade = await hall.start("s2")
+        assert (await trade.result()).state is SignalState.FILLED
+        signalled = await count(owner, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+        started = await count(trade, STARTS_OWNER)
         await owner.terminate()
-    assert end.state is SignalState.FILLED
-    assert len(signalled) == 1
+    assert (signalled, started) == (1, 0)
+
+
+async def test_a_second_copy_starts_the_owner_that_was_lost_since(hall: Hall) -> None:
+    sizing = replace(hall.desk.rules.sizing, mode=SizingMode.FIXED)
+    hall.desk.rules = replace(hall.desk.rules, sizing=sizing)
+    position = await hall.desk.opened()
+    async with hall.worker():
+        owner = await hall.own(position.position_id)
+        await reviewed(hall, position)
+        await owner.terminate()
+        trade = await hall.start("s2")
+        assert (await trade.result()).state is SignalState.FILLED
+        assert await count(trade, STARTS_OWNER) == 1
+        after = hall.owner(position.position_id)
+        await after.signal(PositionWorkflow.request_exit, STOP)
+        assert (await after.result()).is_over
+
+
+async def count(handle: WorkflowHandle[Any, Any], kind: "EventType.ValueType") -> int:
+    """Count the events of a kind in a history."""
+    return sum(event.event_type == kind for event in (await handle.fetch_history()).events)
 
 
 async def _is(hall: Hall, state: OrderState) -> bool:
