@@ -35,6 +35,7 @@ from trading.types import (
     Reason,
     Refusal,
     Side,
+    SignalId,
     SignalState,
     TokenId,
     Wallet,
@@ -97,7 +98,8 @@ class RiskActivities:
             found = await self._commit(attempt, found)
         if isinstance(found, Intent):
             return _ticket(found)
-        await self._keep(attempt, found)
+        if subject.signal is not None:
+            await self._keep(subject.signal.signal_id, attempt.number, found.refusal)
         reason = found.refusal.reason
         return Ticket(None, attempt.size, estimate.limit_price, reason, found.ended_as)
 
@@ -159,13 +161,10 @@ class RiskActivities:
             case Refusal():
                 return _No(answer)
 
-    async def _keep(self, attempt: Attempt, no: _No) -> None:
+    async def _keep(self, signal_id: SignalId, number: int, refusal: Refusal) -> None:
         """Store what refused an entry beside its other decisions, for those who ask why."""
-        if attempt.signal_id is None or attempt.exit_epoch:
-            return
-        step = f"check_risk#{attempt.number}"
-        verdict = refused(no.refusal)
-        await self._ports.signals.save_decision(attempt.signal_id, step, verdict, self._clock())
+        step = f"check_risk#{number}"
+        await self._ports.signals.save_decision(signal_id, step, refused(refusal), self._clock())
 
     async def _subject(self, attempt: Attempt, now: datetime) -> _Subject:
         if attempt.signal_id is not None and not attempt.exit_epoch:

@@ -1,8 +1,8 @@
 """An API key that the venue takes no more is derived anew, once, and told to whom it concerns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,10 @@ from exchange.port import PermanentError
 from process import utc_now
 from settings import Settings
 from storage.port import Event
+from tests.beside import beside
 from tests.exchange.venue_process import running_venue
+from tests.ingest.desk import until
 from trading.types import SignatureType
-
-PATIENCE_S = 20.0
 
 
 @dataclass
@@ -63,22 +63,14 @@ class Scene:
             return True
         return False
 
-    @asynccontextmanager
-    async def renewing(self) -> AsyncIterator[None]:
-        renewal = UserRenewal(self.access, self.account, self.told, utc_now)
-        task = asyncio.create_task(renewal.run())
-        try:
-            yield
-            assert not task.done(), task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    def renewing(self) -> AbstractAsyncContextManager[None]:
+        return beside(UserRenewal(self.access, self.account, self.told, utc_now).run())
 
+    async def until_told(self, kind: str) -> None:
+        async def is_told() -> bool:
+            return self.told.kinds == [kind]
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
+        await until(is_told)
 
 
 @pytest.fixture
@@ -104,7 +96,7 @@ async def test_a_refused_key_is_derived_anew_and_kept_and_a_person_is_called(sce
     await scene.forget_key()
     async with scene.renewing():
         assert await scene.is_refused()
-        await until(lambda: scene.told.kinds == ["api_key_renewed"])
+        await scene.until_told("api_key_renewed")
         assert not await scene.is_refused()
     assert scene.account.trading.user.credentials is not before
     assert load_account(scene.settings).user == scene.account.trading.user
@@ -119,7 +111,7 @@ async def test_a_key_that_is_refused_again_at_once_is_left_to_the_person(scene: 
         for _ in range(2):
             await scene.forget_key()
             assert await scene.is_refused()
-            await until(lambda: scene.told.kinds == ["api_key_renewed"])
+            await scene.until_told("api_key_renewed")
         await asyncio.sleep(0.2)
         assert await scene.is_refused()
     assert scene.told.kinds == ["api_key_renewed"]
@@ -137,7 +129,7 @@ async def test_who_may_have_no_key_at_all_is_told_and_keeps_what_there_is(scene:
     await scene.forget_key()
     async with scene.renewing():
         assert await scene.is_refused()
-        await until(lambda: scene.told.kinds == ["api_key_refused"])
+        await scene.until_told("api_key_refused")
     assert scene.account.trading.user.credentials is before
 
 
@@ -158,7 +150,7 @@ async def test_a_venue_that_is_away_is_asked_again(
     await scene.forget_key()
     async with scene.renewing():
         assert await scene.is_refused()
-        await until(lambda: scene.told.kinds == ["api_key_renewed"])
+        await scene.until_told("api_key_renewed")
     assert fetches == 2
 
 
@@ -179,10 +171,13 @@ async def test_who_listens_takes_over_what_a_worker_has_kept(
     monkeypatch.setattr("api_user.LOOK_EVERY_S", 0.01)
     heard = load_account(scene.settings)
     before = heard.user.credentials
-    task = asyncio.create_task(follow_user(heard, partial(load_account, scene.settings)))
-    await until(lambda: heard.user.credentials is not before)
-    (scene.settings.home / "api-user.json").write_text("half of")
-    kept = heard.user.credentials
-    await asyncio.sleep(0.05)
-    assert heard.user.credentials == kept
-    task.cancel()
+
+    async def is_taken() -> bool:
+        return heard.user.credentials is not before
+
+    async with beside(follow_user(heard, partial(load_account, scene.settings))):
+        await until(is_taken)
+        (scene.settings.home / "api-user.json").write_text("half of")
+        kept = heard.user.credentials
+        await asyncio.sleep(0.05)
+        assert heard.user.credentials == kept

@@ -354,3 +354,4 @@ async def loaded(stand: Stand) -> AsyncIterator[None]:
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, Exception):
                 raise ended
+            assert isinstance(ended, asyncio.CancelledError), ended

@@ -23,7 +23,6 @@ HARMLESS_CAUSES = (
     "UNHANDLED_COMMAND",  # news came while the task ended
     "RESET_STICKY_TASK_QUEUE",  # its worker was gone
     "FORCE_CLOSE_COMMAND",  # a person terminated the workflow meanwhile
-    "RESET_WORKFLOW",  # a person turned it back
 )
 
 _NOT_TERMINAL = ("WAITING", "RUNNING")

@@ -23,6 +23,7 @@ NOT_ENDED_WELL = (
     WorkflowExecutionStatus.FAILED,
     WorkflowExecutionStatus.TIMED_OUT,
 )
+TURNED_BACK = "RESET_WORKFLOW"  # by a person
 
 
 class TooSlowError(Exception):
@@ -138,7 +139,7 @@ class Scene:
                 failed = event.workflow_task_failed_event_attributes
                 is_failure = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
                 cause = WorkflowTaskFailedCause.Name(failed.cause)
-                if is_failure and not cause.endswith(HARMLESS_CAUSES):
+                if is_failure and not cause.endswith((*HARMLESS_CAUSES, TURNED_BACK)):
                     text = f"{workflow_id} has a failed task: {cause} {failed.failure.message}"
                     found.append(text)
         except RPCError as error:

@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from ingest.account import AccountListener
 from storage.clearing import list_halts
 from storage.postgres import PostgresStore
 from storage.reconcile_port import ACCOUNT_STREAM
+from tests.beside import beside
 from tests.ingest.desk import Ears, Script, ShakyStore, count_quarantined, until, utc_now
 from tests.storage.builders import NOW, WALLET, entry, reserved, trade, usd
 from trading.types import OrderState
@@ -28,13 +28,8 @@ class Gateway:
 async def listening(store: PostgresStore, ears: Ears, *events: AccountEvent) -> AsyncIterator[None]:
     gateway = cast("OrderGateway", Gateway(Script([events])))
     listener = AccountListener(gateway, store, store, ears.health, utc_now)
-    task = asyncio.create_task(listener.run())
-    try:
+    async with beside(listener.run()):
         yield
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def fund(store: PostgresStore) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from embedded.ports import free_port
 from embedded.processes import Supervisor, SupervisorSettings
@@ -82,8 +82,9 @@ async def test_what_was_lost_with_temporal_s_database_is_owned_again(
             owner = hall.owner(position_id)
             lost = client.get_workflow_handle(owner.id, run_id=(await owner.describe()).run_id)
             await frail.lose()
-            with pytest.raises(RPCError):
+            with pytest.raises(RPCError) as gone:
                 await lost.describe()
+            assert gone.value.status is RPCStatusCode.NOT_FOUND
             await keeper.ensure()
             await until(is_owned)
             await owner.signal(PositionWorkflow.request_exit, CLOSE)

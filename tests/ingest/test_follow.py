@@ -1,4 +1,3 @@
-import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from ingest.record import REFUSED_PER_MINUTE, Recorder
 from ingest.wanted import Wanted
 from storage.postgres import PostgresStore
 from storage.tables import events, trades
+from tests.beside import beside
 from tests.fakes import FakeClock
 from tests.ingest.desk import (
     Ears,
@@ -51,13 +51,8 @@ def make_follower(
 async def following(follower: Follower) -> AsyncIterator[None]:
     """Run a follower until the block ends, then kill it where it stands."""
     wallets: Wanted[Wallet] = Wanted(frozenset({WHALE}))
-    task = asyncio.create_task(follower.run(wallets))
-    try:
+    async with beside(follower.run(wallets)):
         yield
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def sizes_become(store: PostgresStore, sizes: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from storage.cache import RedisCache
 from storage.port import Mark
 from storage.postgres import PostgresStore
 from storage.watch_port import MarkCache
+from tests.beside import beside
 from tests.ingest.desk import Ears, ShakyStore, book_of, until, utc_now
 from tests.storage.builders import NO, WALLET, YES, bought, usd
 from trading.types import TokenId
@@ -28,13 +29,8 @@ class StuckCache:
 
 @asynccontextmanager
 async def running(marks: MarkBook) -> AsyncIterator[None]:
-    task = asyncio.create_task(marks.run())
-    try:
+    async with beside(marks.run()):
         yield
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def hold_some(store: PostgresStore) -> None:

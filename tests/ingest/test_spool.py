@@ -1,6 +1,5 @@
 """Temporal is away for an hour: no signal is lost, and none that became too old is copied."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ingest.dispatch import Dispatcher, DispatchPorts
 from ingest.pace import Pace
 from storage.bell import PostgresBell
 from storage.postgres import PostgresStore
+from tests.beside import beside
 from tests.fakes import FakeClock
 from tests.ingest.desk import until, utc_now
 from tests.storage.builders import market, signal
@@ -76,13 +76,8 @@ async def dispatching(
         return market() if token_id in market().token_ids else None
 
     ports = DispatchPorts(store, store, bell, temporal, find, Pace(DEFAULT.pace))
-    task = asyncio.create_task(Dispatcher(ports, "one", DEFAULT.orders, clock).run())
-    try:
+    async with beside(Dispatcher(ports, "one", DEFAULT.orders, clock).run()):
         yield
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def name(number: int) -> SignalId:

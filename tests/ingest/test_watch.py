@@ -33,6 +33,7 @@ from storage.level_port import exit_levels, kept_levels
 from storage.port import Levels, Mark, PositionRecord
 from storage.postgres import PostgresStore
 from storage.tables import events
+from tests.beside import beside
 from tests.ingest.desk import Ears, ShakyStore, book_of, count_quarantined, until, utc_now
 from tests.storage.builders import MARKET, NOW, WALLET, YES, bought, market, price, sold, usd
 from trading.rules import ExitRules
@@ -142,13 +143,10 @@ class Room:
             temporal=cast("Client", self.temporal),
             health=self.ears.health,
         )
-        task = asyncio.create_task(PriceWatch(ports, READS_SOON, utc_now, holder).run())
         try:
-            yield
-            assert not task.done(), task
+            async with beside(PriceWatch(ports, READS_SOON, utc_now, holder).run()):
+                yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
             await bell.close()
 
     async def tell_until_signalled(self, *bids: str) -> ExitRequest:

@@ -30,8 +30,8 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait up to half a minute."""
-    async with asyncio.timeout(30):
+    """Wait up to ten seconds."""
+    async with asyncio.timeout(10):
         while not is_so():  # noqa: ASYNC110 - both venues run in this loop
             await asyncio.sleep(0.02)
 

@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from storage.port import PositionRecord
 from tests.activities.desk import held
 from tests.fakes import Answer
 from tests.workflows.hall import Hall, until
@@ -186,10 +187,15 @@ async def test_a_whale_that_sells_what_nobody_owns_is_refused(jumping_hall: Hall
     assert end.state is SignalState.FILTERED
 
 
-async def test_a_second_copy_tells_the_owner_of_the_first(hall: Hall) -> None:
+async def opened_with_room(hall: Hall) -> PositionRecord:
+    """Open a position of which the sizing wants more when its whale trades again."""
     sizing = replace(hall.desk.rules.sizing, mode=SizingMode.FIXED)
     hall.desk.rules = replace(hall.desk.rules, sizing=sizing)
-    position = await hall.desk.opened()
+    return await hall.desk.opened()
+
+
+async def test_a_second_copy_tells_the_owner_of_the_first(hall: Hall) -> None:
+    position = await opened_with_room(hall)
     async with hall.worker():
         owner = await hall.own(position.position_id)
         await reviewed(hall, position)
@@ -202,9 +208,7 @@ async def test_a_second_copy_tells_the_owner_of_the_first(hall: Hall) -> None:
 
 
 async def test_a_second_copy_starts_the_owner_that_was_lost_since(hall: Hall) -> None:
-    sizing = replace(hall.desk.rules.sizing, mode=SizingMode.FIXED)
-    hall.desk.rules = replace(hall.desk.rules, sizing=sizing)
-    position = await hall.desk.opened()
+    position = await opened_with_room(hall)
     async with hall.worker():
         owner = await hall.own(position.position_id)
         await reviewed(hall, position)
